@@ -297,3 +297,18 @@ class Internal(Failure):
     category = Category.INTERNAL
     owner = Owner.US
     hint = "This is a defect in panvox; please report it with the message above."
+
+
+def failure_from(fault: Fault, message: str | None = None) -> Failure:
+    """The failure that `fault` was taken from, to be raised again; `message` replaces its wording."""
+    kind = next(kind for kind in Failure.__subclasses__() if kind.category is fault.category)
+    return kind(
+        message or fault.message,
+        hint=fault.hint,
+        owner=fault.owner,
+        retry=fault.retry,
+        status=fault.status,
+        wait=fault.wait,
+        code=fault.code,
+        request_id=fault.request_id,
+    )

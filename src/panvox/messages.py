@@ -3,7 +3,7 @@
 Everything here is frozen, typed and can be written as JSON by msgspec. Nothing here waits, reads or writes.
 
     Prompt ──► Model ──► Text · Reasoning · ToolCallDelta · UsageReport · End ──► Fold ──► Answer ──► Outcome
-    a run:  RunStarted · MemberStarted · MemberDelta · MemberEnded · VerdictChanged · RunEnded
+    a run:  RunStarted · MemberStarted · MemberDelta · MemberEnded · VerdictChanged · WaitMet · RunEnded
 """
 
 from __future__ import annotations
@@ -220,6 +220,11 @@ class Fold:
         call[2] += event.arguments
 
     @property
+    def ended(self) -> bool:
+        """Whether the end was seen."""
+        return self._end is not None
+
+    @property
     def answer(self) -> Answer:
         """The answer so far."""
         end = self._end
@@ -341,13 +346,14 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Members that gave the same answer.
 
     `answer` is the extracted answer as people read it, or an excerpt where none could be read
-    (`extracted` is then false); `votes` counts lineages, not members; `share` is its part of all votes.
+    (`extracted` is then false). Every lineage has one vote, divided among its members that answered:
+    `votes` is their sum, `share` its part of all votes given.
     """
 
     answer: str
     extracted: bool
     members: tuple[str, ...]
-    votes: int
+    votes: float
     share: float
     representative: str
 
@@ -355,12 +361,15 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the answers amount to. Groups come largest first; the minority is kept.
 
-    `consensus` is the answer of the leading group if more than half of all votes are in it, else None.
-    `best` and `fastest` are member names. `asked` never shrinks.
+    `consensus` is the answer of the leading group if more than half of all votes given are in it and at
+    least two members gave it, else None. `best` and `fastest` are member names; `best` stands for the
+    leading group, or is the most central answer where no two could be compared. `lineages` counts the
+    different weights that answered. `asked` never shrinks.
     """
 
     asked: int
     answered: int
+    lineages: int = 0
     groups: tuple[Group, ...] = ()
     consensus: str | None = None
     best: str | None = None
@@ -411,6 +420,17 @@ class VerdictChanged(msgspec.Struct, frozen=True, tag="verdict_changed"):
     verdict: Verdict
 
 
+class WaitMet(msgspec.Struct, frozen=True, tag="wait_met"):
+    """The wait policy is met: `verdict` is the answer to show now.
+
+    Under the policy `fast` the `open` members go on and a reader that stays sees them end; under every
+    other policy they are cancelled and the run ends.
+    """
+
+    verdict: Verdict
+    open: int
+
+
 class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", kw_only=True):
     """The turn is over. `states` counts members by final state and sums to the members asked.
 
@@ -426,4 +446,4 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", kw_only=True):
     stopped: str = ""
 
 
-RunEvent = RunStarted | MemberStarted | MemberDelta | MemberEnded | VerdictChanged | RunEnded
+RunEvent = RunStarted | MemberStarted | MemberDelta | MemberEnded | VerdictChanged | WaitMet | RunEnded

@@ -1,0 +1,327 @@
+"""The fan-out: one task a member, one reader, and a ledger in which every member ends.
+
+    Run       members and their conversation; one turn at a time
+      Turn    one prompt on its way: an async iterator of run events, and the ledger behind it
+
+Leaving a turn early cancels what is open and books it; nothing outlives the context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from panvox.curation import Curator
+from panvox.engine.conversation import Past, prompt_for
+from panvox.engine.ledger import Ledger, Record
+from panvox.engine.mailbox import Mailbox
+from panvox.engine.waiting import Progress, Wait
+from panvox.errors import Failure, Fault, Internal, TimedOut, Truncated
+from panvox.messages import (
+    Identity,
+    MemberEnded,
+    MemberStarted,
+    Outcome,
+    Prompt,
+    Reasoning,
+    RunEnded,
+    RunEvent,
+    RunStarted,
+    State,
+    Text,
+    Verdict,
+    WaitMet,
+)
+from panvox.protocols import Journal, Model
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A model in a panel; `deadline` is in seconds from the member's own start."""
+
+    identity: Identity
+    model: Model
+    deadline: float | None = None
+
+
+def new_run_id() -> str:
+    """An id that sorts by time and is short enough to type: `20261121-035812-4f7a`."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+class Run:
+    """A panel and its conversation. Each turn asks every member; members keep their own history."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        journal: Journal,
+        run_id: str | None = None,
+        past: Sequence[Past] = (),
+    ) -> None:
+        """`past` continues an earlier run. Raises `ValueError` if two members have one name."""
+        names = [member.identity.name for member in members]
+        if len(set(names)) != len(names):
+            raise ValueError("two members of a panel have the same name")
+        self.id = run_id or new_run_id()
+        self.members = tuple(members)
+        self._journal = journal
+        self._past = list(past)
+
+    @asynccontextmanager
+    async def turn(
+        self, prompt: Prompt, *, wait: Wait | None = None, deadline: float | None = None
+    ) -> AsyncIterator[Turn]:
+        """Ask every member; `deadline` is the turn's ceiling in seconds.
+
+        `prompt` holds what this turn adds to the conversation. On leaving, open members are cancelled and
+        booked, and the journal has everything. Errors of the body come out bare.
+        """
+        turn = Turn(self, len(self._past), prompt, wait or Wait(), deadline, self._journal)
+        error: BaseException | None = None
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(turn.drive(), name=f"turn {self.id}/{turn.number}")
+            try:
+                yield turn
+            except BaseException as raised:  # noqa: BLE001 - raised again below, outside the task group
+                error = raised
+            finally:
+                turn.leave()
+        self._past.append(turn.past())
+        if error is not None:
+            raise error
+
+    def prompt_for(self, member: str, prompt: Prompt) -> Prompt:
+        """What `member` is asked when the conversation goes on with `prompt`."""
+        return prompt_for(member, self._past, prompt)
+
+
+class Turn:
+    """One prompt on its way to all members: iterate it for the events of the run, the last is `RunEnded`."""
+
+    def __init__(
+        self,
+        run: Run,
+        number: int,
+        prompt: Prompt,
+        wait: Wait,
+        deadline: float | None,
+        journal: Journal,
+    ) -> None:
+        self.run = run.id
+        self.number = number
+        self.ended: RunEnded | None = None
+        self._prompt = prompt
+        self._prompt_for = run.prompt_for
+        self._wait = wait
+        self._wait_over = False
+        self._deadline = deadline
+        self._journal = journal
+        self._members = run.members
+        self._identities = tuple(member.identity for member in run.members)
+        self._ledger = Ledger(self._identities)
+        self._curator = Curator(prompt.question, self._identities)
+        self._mailbox = Mailbox(self._curator.verdict)
+        self._loop = asyncio.get_running_loop()
+        self._start = self._loop.time()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopped = ""
+        self._unwritten: asyncio.Queue[Outcome | None] = asyncio.Queue(len(run.members) + 1)
+
+    # --- for the reader ---
+
+    def __aiter__(self) -> AsyncIterator[RunEvent]:
+        return self
+
+    async def __anext__(self) -> RunEvent:
+        event = await self._mailbox.take()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def wait_ended(self) -> RunEnded:
+        """Pass over the events that are left; the last one."""
+        async for _ in self:
+            pass
+        if self.ended is None:
+            raise RuntimeError("the turn was cut short before it could end")
+        return self.ended
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcomes so far, in the order of the panel."""
+        return self._ledger.outcomes
+
+    @property
+    def states(self) -> dict[State, int]:
+        """Members by state, now; the values sum to the members asked."""
+        return self._ledger.states
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on what has arrived."""
+        return self._curator.verdict()
+
+    def stop(self, why: str = "stopped") -> None:
+        """End the turn and keep what has arrived: open members are cancelled and booked with the reason."""
+        if self._stopped or self._ledger.open == 0:
+            return
+        self._stopped = why
+        for task in self._tasks:
+            task.cancel()
+
+    def leave(self) -> None:
+        """The reader goes: whoever is still open ends now."""
+        self.stop("wait" if self._wait_over else "stopped")
+
+    def past(self) -> Past:
+        """This turn as the next one will look back on it."""
+        answers = {o.member.name: o.text for o in self.outcomes if o.answered}
+        return Past(prompt=self._prompt, answers=answers, chosen=answers.get(self.verdict.best or "", ""))
+
+    # --- the work ---
+
+    async def drive(self) -> None:
+        """Ask everybody, wait until all have ended, write it down, end the stream of events."""
+        alarms = [
+            self._at(self._deadline, lambda: self.stop("deadline")),
+            self._at(self._wait.alarm, self._look),
+        ]
+        try:
+            await self._journal.begin(self.run, self.number, self._prompt, self._identities)
+            async with asyncio.TaskGroup() as work:
+                work.create_task(self._write())
+                await self._ask_all()
+                self._unwritten.put_nowait(None)
+            await self._finish()
+        finally:
+            for alarm in alarms:
+                alarm()
+            self._mailbox.close()
+
+    def _at(self, seconds: float | None, action: Callable[[], None]) -> Callable[[], None]:
+        return self._loop.call_later(seconds, action).cancel if seconds is not None else lambda: None
+
+    async def _ask_all(self) -> None:
+        self._mailbox.put(
+            RunStarted(
+                run=self.run,
+                turn=self.number,
+                question=self._prompt.question,
+                members=self._identities,
+            )
+        )
+        async with asyncio.TaskGroup() as members:
+            self._tasks = [
+                members.create_task(self._ask(member, record), name=member.identity.name)
+                for member, record in zip(self._members, self._ledger.records(), strict=True)
+            ]
+            if self._stopped:
+                for task in self._tasks:
+                    task.cancel()
+        for record in self._ledger.records():
+            if record.state.open:  # cancelled before its task took a first step
+                self._book_cancelled(record)
+
+    async def _ask(self, member: Member, record: Record) -> None:
+        try:
+            self._ledger.begin(record, self._now())
+            self._mailbox.put(MemberStarted(record.identity.name, record.started))
+            fault = await self._hear(member, record)
+        except asyncio.CancelledError:
+            self._book_cancelled(record)
+            raise
+        self._book(record, State(fault.category.value) if fault else State.ANSWERED, fault=fault)
+
+    async def _hear(self, member: Member, record: Record) -> Fault | None:
+        """Listen until the end; what went wrong, if anything did."""
+        name, take, put = record.identity.name, record.take, self._mailbox.put_delta
+        now = self._loop.time
+        start = self._start
+        prompt = self._prompt_for(name, self._prompt)
+        limit = asyncio.timeout(member.deadline)
+        try:
+            async with limit, member.model.stream(prompt) as events:
+                async for event in events:
+                    take(event, now() - start)
+                    if isinstance(event, Text):
+                        put(name, event.text, "")
+                    elif isinstance(event, Reasoning):
+                        put(name, "", event.text)
+        except Failure as failure:
+            return failure.fault
+        except TimeoutError as error:
+            if limit.expired():
+                return TimedOut(f"no end within the {member.deadline:g} s given to this model").fault
+            return Internal(f"{member.model.name}: {error!r}").fault
+        except Exception as error:  # noqa: BLE001 - a defect in one model must not end the others
+            return Internal(f"{type(error).__name__} in {member.model.name}: {error}").fault
+        if not record.fold.ended:
+            return Truncated("the model stopped without an end").fault
+        return None
+
+    def _book_cancelled(self, record: Record) -> None:
+        match self._stopped:
+            case "deadline":
+                fault = TimedOut(f"no end within the run's deadline of {self._deadline:g} s").fault
+                self._book(record, State.TIMED_OUT, fault=fault)
+            case "interrupted":
+                self._book(record, State.INTERRUPTED, reason="interrupted before this model had ended")
+            case "wait":
+                self._book(
+                    record, State.CANCELLED, reason="the answer was decided before this model had ended"
+                )
+            case _:
+                self._book(record, State.CANCELLED, reason="the run was stopped before this model had ended")
+
+    def _book(self, record: Record, state: State, *, fault: Fault | None = None, reason: str = "") -> None:
+        outcome = self._ledger.end(record, state, self._now(), fault=fault, reason=reason)
+        self._unwritten.put_nowait(outcome)
+        if self._curator.add(outcome):
+            self._mailbox.verdict_changed()
+        self._mailbox.put(MemberEnded(outcome))
+        self._look()
+
+    def _look(self) -> None:
+        """Ask the wait policy; under all but `fast`, being met ends the turn."""
+        if self._wait_over or not self._ledger.open or not self._wait.met(self._progress()):
+            return
+        self._wait_over = True
+        self._mailbox.put(WaitMet(self._curator.verdict(), self._ledger.open))
+        if not self._wait.lingers:
+            self.stop("wait")
+
+    def _progress(self) -> Progress:
+        return Progress(
+            elapsed=self._now(),
+            open=self._ledger.open,
+            answered=self._curator.answered,
+            leading_votes=self._curator.leading_votes,
+            votes=self._curator.lineages_asked,
+        )
+
+    def _now(self) -> float:
+        return self._loop.time() - self._start
+
+    # --- the books ---
+
+    async def _write(self) -> None:
+        while outcome := await self._unwritten.get():
+            await self._journal.outcome(self.run, self.number, outcome)
+
+    async def _finish(self) -> None:
+        self.ended = RunEnded(
+            run=self.run,
+            turn=self.number,
+            verdict=self._curator.verdict(),
+            states={state.value: count for state, count in self._ledger.states.items()},
+            duration=self._now(),
+            stopped=self._stopped,
+        )
+        await self._journal.finish(self.ended)
+        self._mailbox.put(self.ended)
