@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from panvox.engine.waiting import Progress, Wait, parse_wait
 from panvox.errors import UsageError
+from panvox.waiting import Progress, Wait, parse_wait
 
 
 def progress(**changed: float) -> Progress:

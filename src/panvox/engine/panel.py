@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from panvox.engine.run import Member, Run
-from panvox.engine.waiting import Wait
 from panvox.errors import Failure, Fault, Overloaded, failure_from
 from panvox.messages import Answer, End, Event, Finish, Outcome, Prompt, Reasoning, Text, Usage, UsageReport
 from panvox.protocols import Journal
+from panvox.waiting import Wait
 
 
 class Panel:

@@ -19,7 +19,6 @@ from panvox.curation import Curator
 from panvox.engine.conversation import Past, prompt_for
 from panvox.engine.ledger import Ledger, Record
 from panvox.engine.mailbox import Mailbox
-from panvox.engine.waiting import Progress, Wait
 from panvox.errors import Failure, Fault, Internal, TimedOut, Truncated
 from panvox.messages import (
     Identity,
@@ -37,6 +36,7 @@ from panvox.messages import (
     WaitMet,
 )
 from panvox.protocols import Journal, Model
+from panvox.waiting import Progress, Wait
 
 
 @dataclass(frozen=True, slots=True)
