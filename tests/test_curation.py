@@ -142,6 +142,11 @@ def test_a_lineage_that_disagrees_with_itself_divides_its_vote() -> None:
     assert verdict.lineages == 1
 
 
+def test_half_of_the_votes_is_no_majority_however_often_they_were_divided() -> None:
+    divided = [outcome(str(i), "Paris" if i % 2 else "Lyon", lineage="one") for i in range(40)]
+    assert judged(CAPITAL, divided).consensus is None
+
+
 def test_one_answer_alone_is_no_consensus() -> None:
     verdict = judged(CAPITAL, [outcome("a", "Paris"), outcome("b", "", state=State.TIMED_OUT)])
     assert verdict.consensus is None

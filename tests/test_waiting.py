@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from panvox.errors import UsageError
-from panvox.waiting import Progress, Wait, parse_wait
+from panvox.waiting import Wait, parse_wait
 
 
-def progress(**changed: float) -> Progress:
-    facts = {"elapsed": 5.0, "open": 6, "answered": 4, "leading_votes": 4.0, "votes": 10}
-    return Progress(**{**facts, **changed})  # type: ignore[arg-type]  # counts stay whole
+@dataclass(frozen=True)
+class Standing:
+    elapsed: float = 5.0
+    open: int = 6
+    answered: int = 4
+    leading_votes: float = 4.0
+    votes: int = 10
 
 
 @pytest.mark.parametrize(
@@ -29,21 +35,21 @@ def progress(**changed: float) -> Progress:
     ],
 )
 def test_a_policy_looks_at_progress_and_decides(policy: str, met: bool) -> None:
-    assert parse_wait(policy).met(progress()) is met
+    assert parse_wait(policy).met(Standing()) is met
 
 
 def test_every_policy_is_met_when_nobody_is_open() -> None:
     for policy in ("all", "first:99", "deadline:99", "quorum:.9", "fast"):
-        assert parse_wait(policy).met(progress(open=0))
+        assert parse_wait(policy).met(Standing(open=0))
 
 
 def test_a_quorum_counts_all_who_were_asked_not_only_those_who_answered() -> None:
-    assert not Wait(kind="quorum").met(progress(leading_votes=5.0))
-    assert Wait(kind="quorum").met(progress(leading_votes=5.5))
+    assert not Wait(kind="quorum").met(Standing(leading_votes=5.0))
+    assert Wait(kind="quorum").met(Standing(leading_votes=5.5))
 
 
 def test_fast_waits_for_a_first_answer() -> None:
-    assert not parse_wait("fast:1").met(progress(answered=0))
+    assert not parse_wait("fast:1").met(Standing(answered=0))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ fast, fast:10     12 (10) seconds have passed and there is an answer; the rest m
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar, assert_never
+from typing import Literal, Protocol, TypeVar, assert_never
 
 import msgspec
 
@@ -24,14 +24,33 @@ FAST_SECONDS = 12.0
 _FORMS = "all, first, first:COUNT, deadline:SECONDS, quorum, quorum:SHARE, fast or fast:SECONDS"
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What a policy may look at. `votes` counts the lineages asked; `elapsed` is in seconds."""
+class Progress(Protocol):
+    """What a policy may look at; only what it asks for is worked out."""
 
-    elapsed: float
-    open: int
-    answered: int
-    leading_votes: float
-    votes: int
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the turn began."""
+        ...
+
+    @property
+    def open(self) -> int:
+        """Members that have not ended."""
+        ...
+
+    @property
+    def answered(self) -> int:
+        """Members that have answered."""
+        ...
+
+    @property
+    def leading_votes(self) -> float:
+        """Votes of the largest group."""
+        ...
+
+    @property
+    def votes(self) -> int:
+        """Votes of all who were asked: their lineages."""
+        ...
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,11 +20,10 @@ class _Gathering:
         self.shown = Counter({shown: 0})
         self.extracted = extracted
         self.members: list[Outcome] = []
-        self.lineages: Counter[str] = Counter()
+        self.votes = 0.0
 
     def add(self, outcome: Outcome, shown: str) -> None:
         self.members.append(outcome)
-        self.lineages[lineage_of(outcome.member)] += 1
         self.shown[shown] += 1
 
 
@@ -40,7 +39,7 @@ class Curator:
         self._question = question
         self._asked = len(members)
         self._groups: dict[str, _Gathering] = {}
-        self._lineages: Counter[str] = Counter()
+        self._answers_of: dict[str, list[_Gathering]] = {}
         self._words: dict[str, Mapping[str, int]] = {}
         self._fastest: Outcome | None = None
         self.lineages_asked = len({lineage_of(member) for member in members})
@@ -51,7 +50,6 @@ class Curator:
         if not outcome.answered:
             return False
         self.answered += 1
-        self._lineages[lineage_of(outcome.member)] += 1
         if self._fastest is None or _arrival(outcome) < _arrival(self._fastest):
             self._fastest = outcome
         self._place(outcome)
@@ -66,14 +64,21 @@ class Curator:
         if key not in self._groups:
             self._groups[key] = _Gathering(shown, extracted=found is not None)
         self._groups[key].add(outcome, shown)
+        self._vote(lineage_of(outcome.member), self._groups[key])
+
+    def _vote(self, lineage: str, group: _Gathering) -> None:
+        """The lineage's one vote is divided anew among the groups of all its answers."""
+        answers = self._answers_of.setdefault(lineage, [])
+        for earlier in answers:
+            earlier.votes -= 1 / len(answers)
+        answers.append(group)
+        for each in answers:
+            each.votes += 1 / len(answers)
 
     @property
     def leading_votes(self) -> float:
         """Votes of the largest group."""
-        return max(map(self._votes, self._groups.values()), default=0.0)
-
-    def _votes(self, group: _Gathering) -> float:
-        return sum(count / self._lineages[lineage] for lineage, count in group.lineages.items())
+        return max((group.votes for group in self._groups.values()), default=0.0)
 
     def verdict(self) -> Verdict:
         """The verdict on what has been added so far."""
@@ -83,7 +88,7 @@ class Curator:
         return Verdict(
             asked=self._asked,
             answered=self.answered,
-            lineages=len(self._lineages),
+            lineages=len(self._answers_of),
             groups=groups,
             consensus=leading.answer if leading and agreed else None,
             best=self._best(groups),
@@ -96,13 +101,13 @@ class Curator:
         return tuple(sorted(counted, key=lambda g: (-g.votes, -len(g.members), not g.extracted)))
 
     def _count(self, group: _Gathering) -> Group:
-        votes = self._votes(group)
+        votes = round(group.votes, 9)  # thirds that were added and taken away again must not tip a tie
         return Group(
             answer=group.shown.most_common(1)[0][0],
             extracted=group.extracted,
             members=tuple(outcome.member.name for outcome in group.members),
             votes=votes,
-            share=votes / len(self._lineages),
+            share=votes / len(self._answers_of),
             representative=min(group.members, key=_arrival).member.name,
         )
 

@@ -36,7 +36,7 @@ from panvox.messages import (
     WaitMet,
 )
 from panvox.protocols import Journal, Model
-from panvox.waiting import Progress, Wait
+from panvox.waiting import Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,31 @@ class Turn:
         """The verdict on what has arrived."""
         return self._curator.verdict()
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the turn began."""
+        return self._now()
+
+    @property
+    def open(self) -> int:
+        """Members that have not ended."""
+        return self._ledger.open
+
+    @property
+    def answered(self) -> int:
+        """Members that have answered."""
+        return self._curator.answered
+
+    @property
+    def leading_votes(self) -> float:
+        """Votes of the largest group."""
+        return self._curator.leading_votes
+
+    @property
+    def votes(self) -> int:
+        """Votes of all who were asked: one a lineage."""
+        return self._curator.lineages_asked
+
     def stop(self, why: str = "stopped") -> None:
         """End the turn and keep what has arrived: open members are cancelled and booked with the reason."""
         if self._stopped or self._ledger.open == 0:
@@ -289,21 +314,12 @@ class Turn:
 
     def _look(self) -> None:
         """Ask the wait policy; under all but `fast`, being met ends the turn."""
-        if self._wait_over or not self._ledger.open or not self._wait.met(self._progress()):
+        if self._wait_over or not self._ledger.open or not self._wait.met(self):
             return
         self._wait_over = True
         self._mailbox.put(WaitMet(self._curator.verdict(), self._ledger.open))
         if not self._wait.lingers:
             self.stop("wait")
-
-    def _progress(self) -> Progress:
-        return Progress(
-            elapsed=self._now(),
-            open=self._ledger.open,
-            answered=self._curator.answered,
-            leading_votes=self._curator.leading_votes,
-            votes=self._curator.lineages_asked,
-        )
 
     def _now(self) -> float:
         return self._loop.time() - self._start
