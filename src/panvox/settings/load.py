@@ -1,0 +1,245 @@
+"""From files and the environment to settings: the nearer wins, and all that is wrong is told at once.
+
+PANVOX_… variables   above   panvox.toml of the project   above   panvox.toml of the user
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from operator import eq
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+from pydantic import SecretStr, ValidationError
+
+from panvox.errors import SettingsError
+from panvox.settings.problems import Where, dotted, find_problems
+from panvox.settings.schema import Document, Settings, expanded
+from panvox.settings.toml_lines import KeyPath, line_numbers
+from panvox.settings.vendors import VENDORS
+
+FILE_NAME = "panvox.toml"
+FILE_VARIABLE = "PANVOX_SETTINGS"
+_PREFIX = "PANVOX_"
+_MOST_BYTES = 16 * 2**20
+
+
+def load(
+    *, explicit: Path | None = None, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings that hold in the folder `cwd`; the current one and the process's environment if not given.
+
+    `explicit`, or the variable PANVOX_SETTINGS, names the one file to read instead of those of the user and
+    the project. Raises `SettingsError` with a line for each thing that is wrong.
+    """
+    environ = os.environ if environ is None else environ  # noqa: TID251 - the one place that reads it
+    cwd = _current_folder() if cwd is None else cwd.absolute()
+    files = _files(explicit, cwd, environ)
+    layers = [*(_file_layer(file, cwd) for file in files), _environment_layer(environ, cwd)]
+    merged: dict[str, Any] = {}
+    problems: list[str] = []
+    for layer in layers:
+        document, wrong = _checked(layer)
+        merged = _merged(merged, document)
+        problems += (*layer.problems, *wrong)
+    keys = _keys(merged, environ)
+    problems += _unusable(keys)
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(**merged, keys=keys, files=tuple(files))
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SettingsError(f"the current folder is gone ({error.strerror}); change to another one") from None
+
+
+class _Layer(NamedTuple):
+    """One source: what it says, the folder its paths count from, where it says it, what cannot be read."""
+
+    document: dict[str, Any]
+    folder: Path
+    where: Where
+    problems: tuple[str, ...] = ()
+
+
+def _checked(layer: _Layer) -> tuple[dict[str, Any], list[str]]:
+    """What the layer says, checked, and what is wrong with it."""
+    try:
+        document = Document.model_validate(layer.document, context={"folder": layer.folder})
+    except ValidationError as error:
+        return {}, find_problems(layer.document, error, layer.where)
+    return document.model_dump(exclude_unset=True), []
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Tables are joined key by key; of everything else, arrays included, the one above holds."""
+    both = {
+        name: _merged(below[name], value)
+        for name, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(name), dict)
+    }
+    return below | above | both
+
+
+# --- files -------------------------------------------------------------------------------------------
+
+
+def _files(explicit: Path | None, cwd: Path, environ: Mapping[str, str]) -> list[Path]:
+    """The files to read, the farthest first."""
+    if explicit is None and environ.get(FILE_VARIABLE):
+        explicit = Path(environ[FILE_VARIABLE])
+    if explicit is not None:
+        return [cwd / expanded(explicit)]
+    user = platformdirs.user_config_path("panvox") / FILE_NAME
+    project = next(filter(_is_there, (folder / FILE_NAME for folder in _project(cwd))), user)
+    return [file for file in dict.fromkeys((user, project)) if _is_there(file)]
+
+
+def _project(cwd: Path) -> list[Path]:
+    """The folders of a project, from `cwd` up to the one that holds `.git`, or home.
+
+    Outside of both only `cwd` itself counts: a file that somebody left in a parent such as /tmp must not
+    decide where keys are sent.
+    """
+    folders = [cwd, *cwd.parents]
+    home = expanded(Path("~"))
+    tops = (index for index, folder in enumerate(folders) if folder == home or _is_there(folder / ".git"))
+    return folders[: next(tops, 0) + 1]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _file_layer(file: Path, cwd: Path) -> _Layer:
+    name = str(file.relative_to(cwd) if file.is_relative_to(cwd) else file)
+    text, lines = "", dict[KeyPath, int]()
+
+    def where(path: KeyPath) -> tuple[int, str]:
+        if not lines:
+            lines.update(line_numbers(text))
+        known = (path[:length] for length in range(len(path), 0, -1))
+        line = next(lines[start] for start in known if start in lines)
+        return line, f"{name}:{line}: {dotted(path)}"
+
+    try:
+        text = _text(file)
+        return _Layer(_parsed(text), file.parent, where)
+    except _UnusableError as error:
+        return _Layer({}, file.parent, where, (f"{name}:{error}",))
+
+
+class _UnusableError(Exception):
+    """A file that holds no settings; the message begins with the line, if one is to blame."""
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise _UnusableError(f" there is no such file; --settings or {FILE_VARIABLE} names it") from None
+    except OSError as error:
+        raise _UnusableError(f" cannot be read: {error.strerror}") from None
+    if len(data) > _MOST_BYTES:
+        raise _UnusableError(f" is larger than {_MOST_BYTES // 2**20} MiB; is it a settings file?")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise _UnusableError(f"{line}: the byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+        message = re.sub(r" \(at [^()]*\)$", "", str(error))
+        line = f"{place[1]}:{place[2]}" if place else text.rstrip().count("\n") + 1
+        raise _UnusableError(f"{line}: is not TOML: {message}") from None
+    except (ValueError, RecursionError):  # two of Python's own limits, which tomllib lets through
+        raise _UnusableError(" holds a number too long, or arrays too deep, to be read") from None
+
+
+# --- the environment ---------------------------------------------------------------------------------
+
+
+def _environment_layer(environ: Mapping[str, str], cwd: Path) -> _Layer:
+    document: dict[str, Any] = {}
+    variables: dict[KeyPath, str] = {}
+    problems: list[str] = []
+    for name, path in _settings_in(environ):
+        if len(path) == 1 and path[0] not in Document.model_fields:
+            meant = "__".join(path[0].split("_", 1)).upper()
+            problems.append(f"environment: {name}: is not a setting; did you mean {_PREFIX}{meant}?")
+        elif _put(document, path, _value(environ[name])):
+            variables[path] = name
+        else:
+            problems.append(f"environment: {name}: is part of what another variable sets as a whole")
+
+    def where(path: KeyPath) -> tuple[int, str]:
+        if path in variables:
+            return 0, f"environment: {variables[path]}"
+        # What is wrong lies inside of what a variable set, or around it.
+        near = (name for set_, name in variables.items() if all(map(eq, set_, path)))
+        return 0, f"environment: {next(near)}: {dotted(path)}"
+
+    return _Layer(document, cwd, where, tuple(problems))
+
+
+def _settings_in(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The variables that set something, and the path they set; not those of others with a like name."""
+    for name in sorted(environ):
+        path = tuple(name.removeprefix(_PREFIX).lower().split("__"))
+        ours = len(path) > 1 or path[0].split("_")[0] in Document.model_fields
+        if name.startswith(_PREFIX) and name != FILE_VARIABLE and ours and environ[name]:
+            yield name, path
+
+
+def _put(document: dict[str, Any], path: tuple[str, ...], value: object) -> bool:
+    """Set `value` at `path`; False where something that is no table is in the way."""
+    *tables, last = path
+    place: Any = document
+    for table in tables:
+        place = place.setdefault(table, {})
+        if not isinstance(place, dict):
+            return False
+    place[last] = value
+    return True
+
+
+def _value(text: str) -> object:
+    """What `text` means in TOML; itself where it means nothing there."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def _keys(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, SecretStr]:
+    """Every key that a vendor or a provider may want, as far as the environment has it."""
+    wanted = {name for vendor in VENDORS.values() for name in vendor.key_env}
+    wanted |= {provider["key_env"] for provider in document.get("providers", ()) if provider.get("key_env")}
+    found = {name: environ.get(name, "").strip() for name in sorted(wanted)}
+    return {name: SecretStr(key) for name, key in found.items() if key}
+
+
+def _unusable(keys: Mapping[str, SecretStr]) -> list[str]:
+    return [
+        f"environment: {name} = ***: holds characters that no key has, such as a line break; copy it anew"
+        for name, key in keys.items()
+        if not re.fullmatch(r"[ -~]+", key.get_secret_value())
+    ]

@@ -1,0 +1,146 @@
+"""What is wrong with settings, as lines for people: where, which key, its value, what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from panvox.settings.schema import Document, Local, Network, Provider, Run, Store
+from panvox.settings.toml_lines import KeyPath
+
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "run": Run,
+    "network": Network,
+    "local": Local,
+    "store": Store,
+    "providers": Provider,
+}
+
+_SENTENCES = {
+    "greater_than": "must be greater than {gt:.12g}",
+    "greater_than_equal": "must be at least {ge:.12g}",
+    "less_than_equal": "must be at most {le:.12g}",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text in quotes",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must be at most {max_length} characters",
+    "path_type": "must be a path in quotes",
+    "tuple_type": "must be an array",
+    "too_short": "must not be empty",
+    "mapping_type": "must be a table",
+    "model_type": "must be a table",
+    "missing": "is missing",
+    "value_error": "{error}",
+}
+
+_NAMES_A_SECRET = re.compile(r"key|token(?!s)|secret|passw|credential|authori", re.IGNORECASE)
+_IS_A_SECRET = re.compile(r"(sk|gsk|hf|xai|pplx|nvapi|gh[opsu]|github_pat)[-_]\w|AIza|Bearer ", re.IGNORECASE)
+
+
+class _Problem(NamedTuple):
+    line: int
+    text: str
+
+
+Where = Callable[[KeyPath], tuple[int, str]]
+"""The line of a place in a document (0 if it has none), and its words: `panvox.toml:12: run.deadline`."""
+
+
+def find_problems(document: Mapping[str, Any], error: ValidationError, where: Where) -> list[str]:
+    """All that is wrong with `document`, in the order of its lines; `error` is what its validation said."""
+    details = error.errors(include_url=False)
+    problems = [_problem(item, where) for item in details if item["type"] != "repeated_ids"]
+    return [problem.text for problem in sorted([*problems, *_repeated_ids(document, where)])]
+
+
+def _problem(item: ErrorDetails, where: Where) -> _Problem:
+    in_name = item["loc"][-1:] == ("[key]",)
+    path = item["loc"][:-1] if in_name else item["loc"]
+    line, place = where(path)
+    without_value = in_name or item["type"] == "missing" or item["input"] is None
+    value = "" if without_value else f" = {shown(path, item['input'])}"
+    return _Problem(line, f"{place}{value}: {_sentence(item, path)}")
+
+
+def _sentence(item: ErrorDetails, path: KeyPath) -> str:
+    kind = item["type"]
+    if kind == "extra_forbidden":
+        return _unknown(path)
+    if kind == "tuple_type" and path == ("providers",):
+        return "must be an array of tables; write [[providers]]"
+    template = _SENTENCES.get(kind)
+    return template.format(**item.get("ctx", {})) if template else item["msg"]
+
+
+def _unknown(path: KeyPath) -> str:
+    section = _SECTIONS.get(str(path[0])) if len(path) > 1 else None
+    name, allowed = str(path[-1]), list((section or Document).model_fields)
+    if _NAMES_A_SECRET.search(name):
+        return "is not a setting: keys stay out of settings; name the variable that holds one in key_env"
+    near = get_close_matches(name.lower(), allowed, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"is not a setting; {meant}allowed: {', '.join(allowed)}"
+
+
+def _repeated_ids(document: Mapping[str, Any], where: Where) -> Iterator[_Problem]:
+    # Read from the document itself: validation finds repeated ids only once nothing else is wrong.
+    providers = document.get("providers")
+    first: dict[str, int] = {}
+    for index, provider in enumerate(providers if isinstance(providers, list) else ()):
+        name = provider.get("id") if isinstance(provider, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            path: KeyPath = ("providers", index, "id")
+            line, place = where(path)
+            _, earlier = where(("providers", first[name], "id"))
+            yield _Problem(
+                line, f"{place} = {shown(path, name)}: is used before, at {earlier}; ids must differ"
+            )
+        first.setdefault(name, index)
+
+
+def shown(path: KeyPath, value: object) -> str:
+    """`value` as TOML would have it, short, safe for a terminal, and masked where it may be a secret."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return _shown_text(path, value)
+        case dict():
+            return "{…}"
+        case list() | tuple():
+            return "[…]"
+        case _:
+            return str(value)[:60]
+
+
+def _shown_text(path: KeyPath, text: str) -> str:
+    names = [part for part in path if isinstance(part, str) and part != "key_env"]
+    # What stands in key_env is only shown when it cannot be a key.
+    pasted = path[-1:] == ("key_env",) and not re.fullmatch(r"[A-Z0-9_ $]*", text)
+    if pasted or _IS_A_SECRET.match(text) or any(_NAMES_A_SECRET.search(name) for name in names):
+        return "***"
+    text = re.sub(r"(?<=//)[^/@]*@", "***@", text)
+    text = re.sub(r"(?<=[?#]).*", "***", text) if "://" in text else text
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+
+
+def dotted(path: KeyPath) -> str:
+    """A path as people write it: `providers[0].base_url`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else repr(part)
+            text += f".{name}" if text else name
+    return text

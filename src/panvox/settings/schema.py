@@ -1,0 +1,291 @@
+"""The settings: every field with its unit, its default and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    Strict,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from panvox.errors import UsageError
+from panvox.settings.vendors import VENDORS, Vendor
+from panvox.waiting import parse_wait
+
+# --- what a value may be -----------------------------------------------------------------------------
+
+
+def _matching(pattern: str, sentence: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(sentence)
+        return value
+
+    return AfterValidator(check)
+
+
+def _wait_policy(text: str) -> str:
+    try:
+        parse_wait(text)
+    except UsageError as error:
+        raise ValueError(f"must be {str(error).partition(' is not ')[2]}") from None
+    return text
+
+
+def _api_address(url: str) -> str:
+    parts = _parts(url, "https", "http")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must hold no key, query or fragment; name the variable with the key in key_env")
+    return url.rstrip("/")
+
+
+def _proxy_address(url: str) -> str:
+    if not _parts(url, "http", "https", "socks4", "socks5", "socks5h").port:
+        raise ValueError("must name a port, such as http://proxy.example:3128")
+    return url
+
+
+def _parts(url: str, *schemes: str) -> SplitResult:
+    sentence = f"must be an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read here, since it is only checked when it is read
+    except ValueError:
+        raise ValueError(sentence) from None
+    if parts.scheme not in schemes or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError(sentence)
+    return parts
+
+
+def expanded(path: Path) -> Path:
+    """`path` with `~` put in full; as it is where there is no such home, and so no such file."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _within_folder(path: Path, info: ValidationInfo) -> Path:
+    """A path in a settings file counts from the folder of that file."""
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder, expanded(path))
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    """Only checked for what is loaded: settings that a program makes cause no access to the disk."""
+    if info.context and not path.is_file():
+        raise ValueError(f"must be a file; there is none at {path}")
+    return path
+
+
+def _several(patterns: object) -> object:
+    return (patterns,) if isinstance(patterns, str) else patterns
+
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Tokens = Annotated[int, Field(gt=0, le=10_000_000)]
+Wait = Annotated[str, AfterValidator(_wait_policy)]
+Name = Annotated[
+    str,
+    _matching(
+        r"[a-z0-9][a-z0-9._-]{0,63}",
+        "must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
+    ),
+]
+ModelName = Annotated[
+    str, _matching(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}", "must be 1 to 200 characters without spaces")
+]
+Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
+Patterns = Annotated[tuple[Pattern, ...], Strict(strict=False), BeforeValidator(_several)]
+# Keys hold lower-case letters or dashes and names of variables by custom do not, so that a key which was put
+# here by mistake is always noticed.
+Variable = Annotated[
+    str,
+    _matching(
+        r"[A-Z_][A-Z0-9_]*",
+        "must be the name of an environment variable, such as OPENAI_API_KEY, and never the key itself",
+    ),
+]
+ApiAddress = Annotated[str, AfterValidator(_api_address)]
+ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
+SomeFile = Annotated[Path, Strict(strict=False), AfterValidator(_within_folder)]
+ExistingFile = Annotated[SomeFile, AfterValidator(_existing)]
+
+
+# --- the sections ------------------------------------------------------------------------------------
+
+
+class Section(BaseModel):
+    """A part of the settings: fixed once made, strict about names and types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Run(Section):
+    """How a prompt is asked when the command line does not say otherwise."""
+
+    deadline: Seconds = Field(120.0, description="seconds that one turn may take at most")
+    wait: Wait = Field("all", description="how long to wait for answers")
+    max_tokens: Tokens | None = Field(
+        None, description="tokens of an answer at most; left to the provider if unset"
+    )
+    models: Patterns = Field((), description="patterns of the models to ask")
+    paid_limit: int = Field(
+        25, ge=0, le=100_000, description="how many models that may cost money are asked without a selection"
+    )
+    max_prompt_bytes: int = Field(4 * 2**20, gt=0, le=2**30, description="bytes of a prompt at most")
+
+
+class Network(Section):
+    """Time limits of one call, and the way out of this machine."""
+
+    connect_timeout: Seconds = Field(10.0, description="seconds until a connection stands")
+    first_token_timeout: Seconds = Field(120.0, description="seconds until the first piece of an answer")
+    idle_timeout: Seconds = Field(60.0, description="seconds between two pieces of an answer")
+    total_timeout: Seconds = Field(600.0, description="seconds for a whole answer")
+    proxy: ProxyAddress | None = Field(
+        None, repr=False, description="address of a proxy, `http://` or `socks5://`"
+    )
+    ca_file: ExistingFile | None = Field(
+        None, description="path of a PEM file with certificates to trust besides the usual ones"
+    )
+
+
+class Local(Section):
+    """The model that runs on this machine."""
+
+    enabled: bool = Field(True, description="whether it may be used")
+    weights: ExistingFile | None = Field(
+        None, description="path of a GGUF file; the installed SmolLM2 if unset"
+    )
+    samples: int = Field(5, ge=1, le=64, description="answers that it gives to one prompt")
+    context: int = Field(
+        2048, ge=128, le=1_048_576, description="tokens of prompt and answer together, for each sample"
+    )
+    max_tokens: Tokens = Field(512, description="tokens of an answer at most")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="threads to compute with; all cores if unset"
+    )
+
+
+class Store(Section):
+    """Where runs are kept."""
+
+    enabled: bool = Field(True, description="whether runs are kept")
+    path: SomeFile | None = Field(
+        None, description="path of the SQLite file; in the user's data folder if unset"
+    )
+
+
+class Provider(Section):
+    """A provider to ask. What is left out comes from the vendor's row in `panvox.settings.vendors`."""
+
+    id: Name = Field(description="the first part of its models' names; unique")
+    vendor: str | None = Field(
+        None,
+        description="the vendor whose address and key variable are used; the one called like `id` if unset",
+    )
+    base_url: ApiAddress | None = Field(
+        None, validate_default=True, description="address of its API; the vendor's if unset"
+    )
+    key_env: Variable | None = Field(
+        None, description="name of the environment variable that holds the key; the vendor's if unset"
+    )
+    models: Annotated[tuple[ModelName, ...], Strict(strict=False)] = Field(
+        (), description="models it offers; it is asked for its list if unset"
+    )
+    free: bool | None = Field(
+        None, description="whether all its models (or none) are free; seen from its list if unset"
+    )
+
+    @field_validator("id")
+    @classmethod
+    def _not_reserved(cls, value: str) -> str:
+        if value == "local":
+            raise ValueError("must be another word: `local` is the model on this machine")
+        return value
+
+    @field_validator("vendor")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is not None and value not in VENDORS:
+            near = get_close_matches(value, VENDORS, n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"must be one of {', '.join(VENDORS)}{meant}")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _known_or_given(cls, value: str | None, info: ValidationInfo) -> str | None:
+        named = info.data.get("vendor") or info.data.get("id")
+        if value is None and {"id", "vendor"} <= info.data.keys() and named not in VENDORS:
+            raise ValueError(f"is needed, since no vendor is called {named}; or set vendor")
+        return value
+
+    @property
+    def row(self) -> Vendor | None:
+        """The vendor whose row fills in what is missing.
+
+        An address alone makes a provider of its own even if its `id` is a vendor's: that vendor's key must
+        not go to another host unless the settings say so.
+        """
+        if self.vendor is None and self.base_url is not None:
+            return None
+        return VENDORS[self.vendor or self.id]
+
+
+def repeated(ids: list[str]) -> list[str]:
+    """Those that are there more than once."""
+    return [name for name, count in Counter(ids).items() if count > 1]
+
+
+class Document(Section):
+    """What a settings file, or the environment, may say."""
+
+    run: Run = Run()
+    network: Network = Network()
+    local: Local = Local()
+    store: Store = Store()
+    providers: Annotated[tuple[Provider, ...], Strict(strict=False)] = Field(
+        (), description="the providers to ask"
+    )
+    panels: Mapping[Name, Annotated[Patterns, Field(min_length=1)]] = Field(
+        {}, description="named selections, used as `@name`"
+    )
+
+    @field_validator("providers")
+    @classmethod
+    def _unique(cls, value: tuple[Provider, ...]) -> tuple[Provider, ...]:
+        if twice := repeated([provider.id for provider in value]):
+            message = "must have different ids; used twice: {twice}"
+            raise PydanticCustomError("repeated_ids", message, {"twice": ", ".join(twice)})
+        return value
+
+
+class Settings(Document):
+    """All settings, with the keys and files that were found with them; never changes.
+
+    `keys` holds the keys that the environment offers, by variable; nothing else reads the environment.
+    """
+
+    keys: Mapping[str, SecretStr] = Field({}, repr=False, exclude=True)
+    files: tuple[Path, ...] = ()
+
+    def key(self, *variables: str) -> SecretStr | None:
+        """The first of the keys in `variables` that there is."""
+        return next((self.keys[name] for name in variables if name in self.keys), None)
