@@ -1,0 +1,160 @@
+"""What a provider says when it does not answer, read from every shape that it is said in.
+
+{"error": {"message", "type", "param", "code"}}             OpenAI, and most
+{"error": {"message", "code": 429, "metadata", "availability"}}   OpenRouter, with what an upstream said
+{"error": {"message", "code": 429, "status", "details"}}    Google; sometimes in a list
+{"object": "error", "message", "type", "code": 400}         vLLM
+{"error": "…"}, {"message": "…"}, {"detail": [{"loc", "msg"}]}, text, an HTML page
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from panvox.dialects.foreign import excerpt, fields_at, is_page, items_at, page_title, parse, text_at
+
+_LARGEST_BODY = 1024 * 1024  # bytes; what is larger is quoted, not understood
+_DEEPEST = 4
+_SENTENCES = ("message", "msg", "detail", "error_description", "errors", "error")
+
+
+class Complaint(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of an error, as told.
+
+    `codes` are all its code words in lower case, the most precise first, and `code` the one to quote;
+    `upstream` is the provider behind a relay whose trouble it is; `waits` say when to come back; `quotas` are
+    the names of spent quotas; `page` tells that a page came where an API's reply should be.
+    """
+
+    message: str = ""
+    codes: tuple[str, ...] = ()
+    code: str = ""
+    status: int | None = None
+    upstream: str = ""
+    waits: tuple[object, ...] = ()
+    quotas: str = ""
+    request_id: str = ""
+    page: bool = False
+
+
+def read_complaint(body: bytes) -> Complaint:
+    """What the body of an error says; never raises."""
+    if is_page(body):
+        title = page_title(body) or "The provider answered with a page without a title."
+        return Complaint(message=title, page=True)
+    try:
+        return complaint_in(parse(body)) if len(body) <= _LARGEST_BODY else Complaint(message=excerpt(body))
+    except ValueError:
+        return Complaint(message=excerpt(body))
+
+
+def complaint_in(value: object) -> Complaint:
+    """What an error says that stands in a reply; never raises."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, dict):
+        return Complaint(message=excerpt(_sentence(value)))
+    inner = value.get("error")
+    error = inner if isinstance(inner, dict) else value
+    metadata, availability = fields_at(error, "metadata"), fields_at(error, "availability")
+    details = [detail for detail in items_at(error, "details") if isinstance(detail, dict)]
+    codes = tuple(_codes(error, metadata, availability, details))
+    return Complaint(
+        message=excerpt(_upstream_words(metadata) or _sentence(error)),
+        codes=tuple(code.lower() for code in codes),
+        code=codes[0] if codes else "",
+        status=_status(error),
+        upstream=excerpt(text_at(metadata, "provider_name"), limit=60),
+        waits=tuple(_waits(error, metadata, availability, details)),
+        quotas=" ".join(_quotas(details)),
+        request_id=text_at(value, "request_id") or text_at(error, "request_id"),
+    )
+
+
+def _codes(
+    error: Mapping[str, object],
+    metadata: Mapping[str, object],
+    availability: Mapping[str, object],
+    details: list[dict[str, object]],
+) -> Iterator[str]:
+    """Code words. Those of an upstream are left out: its account and its key are not ours."""
+    if metadata.get("flagged_input") or metadata.get("reasons"):
+        yield "moderation_blocked"
+    inner = fields_at(error, "innererror")  # Azure's content filter
+    for fields, name in (
+        (error, "code"),
+        (availability, "code"),
+        (metadata, "error_type"),
+        (inner, "code"),
+        (error, "type"),
+        (error, "error_type"),
+        (error, "status"),
+    ):
+        word = text_at(fields, name)
+        if word and not word.isdigit():
+            yield word[:100]
+    for detail in details:
+        if reason := text_at(detail, "reason"):
+            yield reason[:100]
+
+
+def _status(error: Mapping[str, object]) -> int | None:
+    """The HTTP status that is told as a code."""
+    for name in ("code", "status", "status_code"):
+        told = error.get(name)
+        if isinstance(told, str) and told.isascii() and told.isdigit():
+            told = int(told[:4])
+        if isinstance(told, int) and not isinstance(told, bool) and 400 <= told < 600:
+            return told
+    return None
+
+
+def _upstream_words(metadata: Mapping[str, object]) -> str:
+    """The words of the provider behind a relay, which OpenRouter hands on as they came."""
+    raw = metadata.get("raw")
+    if isinstance(raw, str):
+        return read_complaint(raw.encode("utf-8", errors="replace")).message
+    return complaint_in(raw).message if raw else ""
+
+
+def _waits(
+    error: Mapping[str, object],
+    metadata: Mapping[str, object],
+    availability: Mapping[str, object],
+    details: list[dict[str, object]],
+) -> Iterator[object]:
+    """Values that say when to come back, in the order of how far to trust them."""
+    for detail in details:
+        yield detail.get("retryDelay")
+    yield availability.get("retry_after")
+    yield metadata.get("retry_after_seconds")
+    yield error.get("retry_after")
+    for name, value in fields_at(metadata, "headers").items():
+        if name.lower() in {"retry-after", "x-ratelimit-reset"}:
+            yield value
+
+
+def _quotas(details: list[dict[str, object]]) -> Iterator[str]:
+    for detail in details:
+        for violation in items_at(detail, "violations"):
+            if isinstance(violation, dict):
+                yield text_at(violation, "quotaId") or text_at(violation, "quotaMetric")
+
+
+def _sentence(value: object, depth: int = 0) -> str:
+    """The words in `value`, wherever they stand."""
+    match value:
+        case str():
+            return value
+        case list() if depth < _DEEPEST:
+            said = (_sentence(item, depth + 1) for item in value[:3])
+            return "; ".join(filter(None, said))
+        case dict() if depth < _DEEPEST:
+            found = (_sentence(value.get(name), depth + 1) for name in _SENTENCES)
+            said_first = next(filter(None, found), "")
+            place = ".".join(str(step) for step in items_at(value, "loc")[:5])
+            return f"{place}: {said_first}" if place and said_first else said_first
+        case _:
+            return ""

@@ -1,0 +1,66 @@
+"""The chat-completions dialect of OpenAI, as OpenAI speaks it and as all the others do.
+
+    OpenAI().request(prompt, model, base_url=…, key=…)   the call
+    OpenAI().decoder(content_type)                      its reply, as events
+    OpenAI().failure(status, headers, body)             a reply with another status
+    OpenAI().listings(body)                             the provider's models
+
+Deviations that are read without a word: the tests of this dialect list them in a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from panvox.dialects.openai import errors
+from panvox.dialects.openai.decoding import ReplyDecoder
+from panvox.dialects.openai.encoding import encode
+from panvox.dialects.openai.listings import read_listings
+from panvox.errors import Failure
+from panvox.messages import Prompt
+from panvox.protocols import Decoder, Listing, Request
+
+
+class OpenAI(msgspec.Struct, frozen=True):
+    """Implements `panvox.protocols.Dialect`."""
+
+    @property
+    def name(self) -> str:
+        """The word for it in settings."""
+        return "openai"
+
+    def request(self, prompt: Prompt, model: str, *, base_url: str, key: str | None) -> Request:
+        """The streaming call that asks `model`; raises `PromptError` for a prompt that is not text.
+
+        The token limit goes out as `max_tokens`, but as `max_completion_tokens` to the families o1, o3, o4
+        and gpt-5, which refuse the older name.
+        """
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **_authorisation(key)}
+        url = f"{base_url.rstrip('/')}/chat/completions"
+        return Request(method="POST", url=url, headers=headers, body=encode(prompt, model))
+
+    def decoder(self, content_type: str) -> Decoder:
+        """A decoder for a reply with status 200.
+
+        Every type is taken: one that cannot be read makes the decoder raise `Malformed`, with an excerpt.
+        """
+        return ReplyDecoder(content_type)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """What a reply with another status means. A `RateLimited` has as code what there was too much of."""
+        return errors.failure(status, headers, body)
+
+    def listing_request(self, *, base_url: str, key: str | None) -> Request:
+        """The call that lists models."""
+        headers = {"Accept": "application/json", **_authorisation(key)}
+        return Request(method="GET", url=f"{base_url.rstrip('/')}/models", headers=headers)
+
+    def listings(self, body: bytes) -> list[Listing]:
+        """The chat models in a list; one bad item never drops the others. Raises `Malformed`."""
+        return read_listings(body)
+
+
+def _authorisation(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}

@@ -1,0 +1,105 @@
+"""A prompt as the body of a request.
+
+The body comes in two pieces: a short head with what differs between models, and a tail with the whole
+conversation, which is encoded once and then shared by all members of a run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import msgspec
+
+from panvox.errors import PromptError
+from panvox.messages import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
+
+# Families whose models refuse `max_tokens`, since their thinking counts too; with or without a vendor before.
+_COUNTS_THINKING = re.compile(r"(?:^|/)(?:o1|o3|o4|gpt-5)(?:$|[^a-z0-9])")
+_KEPT = 4  # tails; one for each prompt that is being asked now
+
+
+def encode(prompt: Prompt, model: str) -> tuple[bytes, bytes]:
+    """Head and tail of the JSON body that asks `model`; raises `PromptError` for what cannot be written."""
+    head: dict[str, object] = {"model": model}
+    if prompt.max_tokens is not None:
+        head["max_completion_tokens" if _COUNTS_THINKING.search(model) else "max_tokens"] = prompt.max_tokens
+    return msgspec.json.encode(head)[:-1] + b",", _tail(prompt)
+
+
+@lru_cache(maxsize=_KEPT)
+def _tail(prompt: Prompt) -> bytes:
+    options: dict[str, object] = {
+        "temperature": prompt.temperature,
+        "top_p": prompt.top_p,
+        "seed": prompt.seed,
+        "stop": list(prompt.stop) or None,
+        "tools": [_tool(tool) for tool in prompt.tools] or None,
+        "response_format": _response_format(prompt.schema),
+    }
+    body = {
+        "messages": [spelled for message in prompt.messages for spelled in _messages(message)],
+        **{name: value for name, value in options.items() if value is not None},
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    try:
+        return msgspec.json.encode(body)[1:]
+    except UnicodeEncodeError as error:
+        letters = error.object[error.start : error.end].encode("unicode_escape").decode()
+        raise PromptError(f"The prompt holds {letters}, which is half a character and not text.") from None
+
+
+def _messages(message: Message) -> Iterator[dict[str, object]]:
+    """One message; results of tools become messages of their own, which come first."""
+    shown: list[TextPart | ImagePart] = []
+    calls: list[dict[str, object]] = []
+    for part in message.parts:
+        match part:
+            case ToolResult():
+                yield {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
+            case ToolCall():
+                function = {"name": part.name, "arguments": part.arguments}
+                calls.append({"id": part.id, "type": "function", "function": function})
+            case TextPart() | ImagePart():
+                shown.append(part)
+    if shown or calls:
+        yield {
+            "role": message.role,
+            "content": _content(shown),
+            **({"tool_calls": calls} if calls else {}),
+        }
+
+
+def _content(parts: list[TextPart | ImagePart]) -> str | list[dict[str, object]] | None:
+    """Plain text where there is nothing else: many servers read no lists."""
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    if len(texts) == len(parts):
+        return "".join(texts) if texts else None
+    return [
+        {"type": "text", "text": part.text}
+        if isinstance(part, TextPart)
+        else {"type": "image_url", "image_url": {"url": part.url}}
+        for part in parts
+    ]
+
+
+def _tool(tool: Tool) -> dict[str, object]:
+    parameters = _schema(tool.schema, f"of the tool {tool.name!r}")
+    function = {"name": tool.name, "description": tool.description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def _response_format(schema: str | None) -> dict[str, object] | None:
+    if schema is None:
+        return None
+    wanted = {"name": "answer", "schema": _schema(schema, "of the answer"), "strict": True}
+    return {"type": "json_schema", "json_schema": wanted}
+
+
+def _schema(text: str, whose: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise PromptError(f"The schema {whose} is not JSON: {error}.") from None

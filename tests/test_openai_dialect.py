@@ -1,0 +1,526 @@
+"""The chat-completions dialect: what goes out, and what comes of every reply that servers send."""
+
+from __future__ import annotations
+
+import json
+import random
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from panvox.dialects.openai import OpenAI
+from panvox.dialects.think_tags import ThinkTags
+from panvox.errors import Category, Owner, PromptError, Retry
+from panvox.messages import (
+    Answer,
+    End,
+    Finish,
+    ImagePart,
+    Message,
+    Prompt,
+    Reasoning,
+    Text,
+    TextPart,
+    Tool,
+    ToolCall,
+    ToolResult,
+    Usage,
+    UsageReport,
+)
+from panvox.protocols import Decoder, Dialect
+from tests.wire import FOLDER, chunk, decode, fold, json_values, stream
+from tests.wire.deviations import COUNTED, DEVIATIONS, FAILURES, HI, NO_CHOICES, STOP, USAGE, answer
+
+BASE = "http://127.0.0.1:9/v1"
+PARIS = Prompt.of("Paris?")
+
+
+# --- requests --------------------------------------------------------------------------------------
+
+
+def body_of(prompt: Prompt, model: str = "m") -> dict[str, object]:
+    request = OpenAI().request(prompt, model, base_url=BASE, key=None)
+    body = json.loads(b"".join(request.body))
+    assert isinstance(body, dict)
+    return body
+
+
+def test_it_is_a_dialect_that_can_be_compared_and_hashed() -> None:
+    dialect: Dialect = OpenAI()
+    decoder: Decoder = dialect.decoder("")
+    assert list(decoder.feed(b"")) == []
+    assert dialect.name == "openai"
+    assert {OpenAI(), OpenAI()} == {dialect}
+
+
+def test_a_question_goes_out_as_a_stream_with_usage() -> None:
+    request = OpenAI().request(PARIS, "m", base_url=BASE + "/", key="secret")
+    assert (request.method, request.url) == ("POST", BASE + "/chat/completions")
+    assert request.headers["Authorization"] == "Bearer secret"
+    assert request.headers["Content-Type"] == "application/json"
+    assert body_of(PARIS) == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "Paris?"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_without_a_key_there_is_no_authorisation() -> None:
+    assert "Authorization" not in OpenAI().request(PARIS, "m", base_url=BASE, key=None).headers
+    assert "Authorization" not in OpenAI().listing_request(base_url=BASE, key=None).headers
+
+
+def test_every_kind_of_message_is_spelled() -> None:
+    prompt = Prompt(
+        messages=(
+            Message("system", (TextPart("Be brief."),)),
+            Message("user", (TextPart("What "), TextPart("is it?"))),
+            Message("user", (TextPart("This:"), ImagePart("data:image/png;base64,AA=="))),
+            Message("assistant", (ToolCall("c1", "look", '{"at":1}'),)),
+            Message("tool", (ToolResult("c1", "a cat"),)),
+            Message("user", (ToolResult("c2", "a dog"), TextPart("And?"))),
+            Message("assistant", (TextPart("Well."), ToolCall("c3", "look", "{}"))),
+        )
+    )
+    assert body_of(prompt)["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is it?"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "This:"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at":1}'}}
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": "a cat"},
+        {"role": "tool", "tool_call_id": "c2", "content": "a dog"},
+        {"role": "user", "content": "And?"},
+        {
+            "role": "assistant",
+            "content": "Well.",
+            "tool_calls": [{"id": "c3", "type": "function", "function": {"name": "look", "arguments": "{}"}}],
+        },
+    ]
+
+
+def test_options_go_out_only_when_given() -> None:
+    prompt = Prompt(
+        messages=PARIS.messages,
+        tools=(Tool("look", "Looks.", '{"type":"object"}'),),
+        max_tokens=5,
+        temperature=0.0,
+        top_p=0.5,
+        seed=1,
+        stop=("\n",),
+        schema='{"type":"object"}',
+    )
+    body = body_of(prompt)
+    assert {name: body[name] for name in ("max_tokens", "temperature", "top_p", "seed", "stop")} == {
+        "max_tokens": 5,
+        "temperature": 0.0,
+        "top_p": 0.5,
+        "seed": 1,
+        "stop": ["\n"],
+    }
+    function = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}
+    assert body["tools"] == [{"type": "function", "function": function}]
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("gpt-4o", "max_tokens"),
+        ("gpt-50", "max_tokens"),
+        ("qwen-o1x", "max_tokens"),
+        ("o1", "max_completion_tokens"),
+        ("o3-mini", "max_completion_tokens"),
+        ("o4-mini-2026", "max_completion_tokens"),
+        ("gpt-5", "max_completion_tokens"),
+        ("openai/gpt-5.1-mini", "max_completion_tokens"),
+    ],
+)
+def test_models_whose_thinking_counts_get_their_own_name_for_the_limit(model: str, name: str) -> None:
+    body = body_of(Prompt.of("Paris?", max_tokens=7), model)
+    assert {key: value for key, value in body.items() if "max" in key} == {name: 7}
+
+
+def test_the_conversation_is_encoded_once_for_all_models() -> None:
+    prompt = Prompt.of("long " * 1000, max_tokens=7)
+    one, other = (OpenAI().request(prompt, model, base_url=BASE, key=None).body for model in ("m", "o3"))
+    assert one[1] is other[1]
+    assert len(one[0]) < 100
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        (Prompt.of("half \ud83d"), r"\\ud83d, which is half a character"),
+        (Prompt(messages=PARIS.messages, schema="{"), "schema of the answer is not JSON"),
+        (
+            Prompt(messages=PARIS.messages, tools=(Tool("look", "", ""),)),
+            "schema of the tool 'look' is not JSON",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_the_prompts_fault(prompt: Prompt, said: str) -> None:
+    with pytest.raises(PromptError, match=said):
+        OpenAI().request(prompt, "m", base_url=BASE, key=None)
+
+
+# --- deviations ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS)
+def test_a_deviation_is_read_without_a_word(deviation: str) -> None:
+    wire, expected = DEVIATIONS[deviation]
+    events, fault = decode([wire])
+    assert fault is None
+    assert fold(events) == expected
+    assert [event for event in events if isinstance(event, End)] == events[-1:]
+
+
+def recorded_streams() -> dict[str, bytes]:
+    return {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.sse"))}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "openrouter",
+            Answer(
+                text="Das macht 144 ✔🎉",
+                reasoning="Zwölf mal zwölf …",
+                finish=Finish.STOP,
+                usage=Usage(
+                    prompt_tokens=11,
+                    completion_tokens=31,
+                    reasoning_tokens=20,
+                    cached_tokens=4,
+                    cost=Decimal("0.0000725"),
+                ),
+                model="deepseek/deepseek-r1",
+            ),
+        ),
+        (
+            "azure",
+            Answer(
+                text="Guten Tag",
+                finish=Finish.STOP,
+                usage=Usage(prompt_tokens=9, completion_tokens=3),
+                model="gpt-4o-2024-11-20",
+            ),
+        ),
+        (
+            "mistral",
+            Answer(
+                text="En Île-de-France.",
+                reasoning="Où est Paris ?",
+                tool_calls=(
+                    ToolCall("VvvODy9mT", "map", '{"city": "Paris"}'),
+                    ToolCall("Abc123xyz", "weather", "{}"),
+                ),
+                finish=Finish.TOOL_CALLS,
+                usage=Usage(prompt_tokens=20, completion_tokens=30),
+                model="magistral-medium",
+            ),
+        ),
+        (
+            "local",
+            Answer(
+                text="Drei.",
+                reasoning="\nDrei Äpfel ",
+                finish=Finish.STOP,
+                usage=Usage(cost=Decimal("0.0004")),
+                model="qwen3-8b",
+            ),
+        ),
+    ],
+)
+def test_a_whole_stream_becomes_the_answer_it_spells(name: str, expected: Answer) -> None:
+    events, fault = decode([recorded_streams()[name]])
+    assert fault is None
+    assert fold(events) == expected
+
+
+# --- ends that are no answer -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_an_end_that_is_no_answer_is_a_typed_failure(case: str) -> None:
+    wire, category, said = FAILURES[case]
+    events, fault = decode([wire])
+    assert fault is not None
+    assert (fault.category, said in fault.message) == (category, True), fault
+    assert not any(isinstance(event, End) for event in events)
+    assert fault.hint
+    assert len(fault.message) <= 500
+    assert fault.message.isprintable()
+
+
+def test_what_came_before_a_failure_comes_first() -> None:
+    events, fault = decode(
+        [stream(HI, {**NO_CHOICES, "usage": USAGE}, {"error": {"code": 500, "message": "x"}}, HI)]
+    )
+    assert events == [Text("Hi"), UsageReport(COUNTED)]
+    assert fault is not None
+    assert fault.status == 500
+
+
+def test_a_model_that_only_thought_up_to_its_limit_is_not_asked_the_same_again() -> None:
+    _, fault = decode([stream(chunk(reasoning="hm"), chunk("length"))])
+    assert fault is not None
+    assert (fault.owner, fault.retry) == (Owner.PROMPT, Retry.NEVER)
+    assert "--max-tokens" in fault.hint
+
+
+def test_usage_that_comes_after_the_finish_comes_before_the_end() -> None:
+    events, _ = decode([stream(HI, STOP, {**NO_CHOICES, "usage": USAGE})])
+    assert events == [Text("Hi"), UsageReport(COUNTED), End(Finish.STOP, "m-1")]
+
+
+def test_the_end_waits_for_the_close_where_there_is_no_done() -> None:
+    decoder = OpenAI().decoder("text/event-stream")
+    assert list(decoder.feed(stream(HI, STOP, done=False))) == [Text("Hi")]
+    assert list(decoder.close()) == [End(Finish.STOP, "m-1")]
+    assert list(decoder.close()) == []
+
+
+# --- whole replies and foreign ones ----------------------------------------------------------------
+
+
+def whole(finish: str | None = "stop", **message: object) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    return json.dumps(
+        {"object": "chat.completion", "model": "m-1", "choices": [choice], "usage": USAGE}
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "text/event-stream",
+        "",
+        "text/plain",
+        "application/x+json",
+    ],
+)
+def test_a_whole_reply_gives_the_same_events_whatever_its_type(content_type: str) -> None:
+    events, fault = decode([whole(content="Hi", reasoning="hm")], content_type)
+    assert fault is None
+    assert events == [Reasoning("hm"), Text("Hi"), UsageReport(COUNTED), End(Finish.STOP, "m-1")]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "application/json", "text/event-stream; charset=utf-8", "text/plain"]
+)
+def test_a_stream_is_known_by_its_first_byte(content_type: str) -> None:
+    events, fault = decode([stream(HI, STOP)], content_type)
+    assert (fold(events), fault) == (answer(), None)
+
+
+def test_a_whole_reply_after_keep_alive_blanks_is_read() -> None:
+    events, fault = decode([b"\n   ", b"\n\n", whole(content="Hi")], "application/json")
+    assert (fold(events).text, fault) == ("Hi", None)
+
+
+def test_a_whole_reply_without_a_finish_is_whole_all_the_same() -> None:
+    events, fault = decode([whole(None, content="Hi")], "application/json")
+    assert (events[-1], fault) == (End(Finish.OTHER, "m-1"), None)
+
+
+@pytest.mark.parametrize(
+    ("body", "category", "said"),
+    [
+        (b"", Category.TRUNCATED, "before anything"),
+        (whole(content="Hi")[:-20], Category.TRUNCATED, "in the middle"),
+        (b'{"a" 1}', Category.MALFORMED, 'not a JSON object: {"a" 1}'),
+        (b"[]", Category.MALFORMED, "not a JSON object: []"),
+        (b'{"object": "list", "data": []}', Category.MALFORMED, "not an answer"),
+        (b'{"choices": []}', Category.EMPTY, "without text"),
+        (b'{"choices": null}', Category.MALFORMED, "not an answer"),
+        (whole(content=None), Category.EMPTY, "without text"),
+        (whole(content="", reasoning="hm"), Category.EMPTY, "2 tokens on reasoning"),
+        (whole(content=None, refusal="No."), Category.REFUSED, "No."),
+        (whole("content_filter", content=""), Category.REFUSED, "filter"),
+        (b'{"error": {"message": "no", "code": "invalid_api_key"}}', Category.UNAUTHORISED, "no"),
+        (b'[{"error": {"message": "no", "code": 429}}]', Category.RATE_LIMITED, "no"),
+        (b"<!doctype html><TITLE>502 Bad\nGateway</TITLE>", Category.MALFORMED, "titled '502 Bad Gateway'"),
+    ],
+)
+def test_a_whole_reply_that_is_no_answer_is_a_typed_failure(
+    body: bytes, category: Category, said: str
+) -> None:
+    _, fault = decode([body], "application/json")
+    assert fault is not None
+    assert (fault.category, said in fault.message) == (category, True), fault
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "said"),
+    [
+        (
+            "text/html; charset=utf-8",
+            b"<html><head><title>Sign in &amp; up</title>",
+            "text/html: a page titled 'Sign in & up'",
+        ),
+        ("text/html", b"<p>Hello \x1b]0;x\x07 there</p>", "text/html: <p>Hello ]0;x there</p>"),
+        ("text/html", b"", "text/html: empty"),
+        ("image/png", b"\x89PNG\r\n" + bytes(5000), "image/png: \N{REPLACEMENT CHARACTER}PNG"),
+        ("application/x-ndjson", b'{"message": {}}', "application/x-ndjson"),
+        ("text/html", b"word " * 100_000, "word word"),
+    ],
+)
+def test_what_no_answer_can_be_in_is_malformed_and_quoted_briefly(
+    content_type: str, body: bytes, said: str
+) -> None:
+    events, fault = decode([body], content_type)
+    assert events == []
+    assert fault is not None
+    assert fault.category is Category.MALFORMED
+    assert said in fault.message
+    assert len(fault.message) < 250
+    assert fault.message.isprintable()
+
+
+def test_a_reply_without_end_is_not_kept_for_ever() -> None:
+    _, fault = decode([b'{"a": "' + b"x" * 1_000_000] * 9, "application/json")
+    assert fault is not None
+    assert (fault.category, "bytes" in fault.message) == (Category.MALFORMED, True)
+
+
+# --- properties ------------------------------------------------------------------------------------
+
+
+def wires() -> dict[str, bytes]:
+    read = {name: wire for name, (wire, _) in DEVIATIONS.items()}
+    failing = {name: wire for name, (wire, _, _) in FAILURES.items()}
+    return {**recorded_streams(), "whole": whole(content="Hi ✔"), **read, **failing}
+
+
+@pytest.mark.parametrize("name", wires())
+def test_any_split_of_the_bytes_gives_the_same_events(name: str) -> None:
+    wire = wires()[name]
+    expected = decode([wire])
+    random_cuts = random.Random(name)  # noqa: S311 - cuts, not secrets
+    if len(wire) < 20_000:
+        assert decode(wire[i : i + 1] for i in range(len(wire))) == expected
+    for _ in range(20):
+        cuts = sorted(random_cuts.choices(range(len(wire) + 1), k=random_cuts.randint(1, 9)))
+        pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+        assert decode(pieces) == expected
+
+
+SHREDS = [
+    b"data:",
+    b"\n\n",
+    b"\r",
+    b'{"choices":[{"delta":',
+    b'{"content":"x"}',
+    b"}]}",
+    b"[DONE]",
+    b"null",
+    b"\xff",
+]
+SHREDS += [
+    b'"error":',
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b'"usage":',
+    b"1e999",
+    b"<think>",
+    b"event: error\n",
+    b":",
+    b"data: ",
+]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(SHREDS) | st.binary(max_size=9), max_size=30),
+    st.sampled_from(["", "application/json", "text/event-stream", "text/html"]),
+)
+def test_garbage_never_raises_anything_but_a_failure(pieces: list[bytes], content_type: str) -> None:
+    events, fault = decode(pieces, content_type)
+    assert (fault is None) == (bool(events) and isinstance(events[-1], End))
+    assert (events, fault) == decode([b"".join(pieces)], content_type)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        json_values(
+            *(
+                "choices",
+                "delta",
+                "message",
+                "content",
+                "reasoning_details",
+                "tool_calls",
+                "function",
+                "id",
+                "name",
+            ),
+            *(
+                "arguments",
+                "index",
+                "usage",
+                "error",
+                "code",
+                "metadata",
+                "raw",
+                "details",
+                "x_groq",
+                "finish_reason",
+            ),
+            *("type", "text", "thinking", "cost", "object", "completion_tokens", "refusal"),
+        ),
+        max_size=4,
+    ),
+    st.booleans(),
+)
+def test_json_of_any_shape_never_raises_anything_but_a_failure(values: list[object], as_stream: bool) -> None:
+    wire = stream(*values) if as_stream else json.dumps(values[0] if values else None).encode()
+    events, fault = decode([wire], "text/event-stream" if as_stream else "application/json")
+    assert (fault is None) == (bool(events) and isinstance(events[-1], End))
+    if fault is not None:
+        assert len(fault.message) <= 500
+
+
+@given(st.text(alphabet="<think>/ ab\n", max_size=60), st.data())
+def test_thinking_tags_are_the_same_in_any_split_and_lose_nothing(text: str, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+    def read(*pieces: str) -> tuple[str, str]:
+        tags = ThinkTags()
+        events = [event for piece in pieces for event in tags.feed(piece)] + tags.close()
+        said = "".join(event.text for event in events if isinstance(event, Text))
+        return "".join(event.text for event in events if isinstance(event, Reasoning)), said
+
+    thinking, said = read(*pieces)
+    assert (thinking, said) == read(text)
+    if not text.lstrip().startswith("<think>"):
+        assert said == text
+    else:
+        inside, _, after = text.lstrip().removeprefix("<think>").partition("</think>")
+        assert (thinking, said) == (inside, after.lstrip())
