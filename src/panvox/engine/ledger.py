@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from panvox.errors import Fault
-from panvox.messages import Attempt, Event, Fold, Identity, Outcome, Reasoning, State, Text, ToolCallDelta
+from panvox.messages import Attempt, Fold, Identity, Outcome, State
 
 
 class Record:
@@ -22,12 +22,6 @@ class Record:
         self.in_flight = 0
         self.first_token: float | None = None
         self.outcome: Outcome | None = None
-
-    def take(self, event: Event, now: float) -> None:
-        """Fold the next event in."""
-        if self.first_token is None and isinstance(event, Text | Reasoning | ToolCallDelta):
-            self.first_token = now - self.started
-        self.fold.add(event)
 
 
 class Ledger:

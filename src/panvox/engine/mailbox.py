@@ -13,25 +13,49 @@ from collections.abc import Callable
 
 from panvox.messages import MemberDelta, RunEvent, Verdict, VerdictChanged
 
-DELTA_INTERVAL = 0.03
-"""Seconds that later pieces of text may rest to be merged; a member's first piece does not rest."""
+DELTA_INTERVAL = 0.05
+"""Seconds that later pieces of text may rest to be merged, twenty times a second being smooth to the eye; a
+member's first piece does not rest."""
 
 VERDICT_INTERVAL = 0.25
 """Seconds between two provisional verdicts: nobody reads faster, and one costs a pass over all groups."""
 
 
-class _Pending:
-    """A member's text and reasoning that the reader has not taken."""
+class Lane:
+    """One member's way into the mailbox; holds the text that the reader has not taken."""
 
-    __slots__ = ("member", "reasoning", "text")
+    __slots__ = ("_heard", "_mailbox", "_member", "_reasoning", "_text", "_waits")
 
-    def __init__(self, member: str) -> None:
-        self.member = member
-        self.text: list[str] = []
-        self.reasoning: list[str] = []
+    def __init__(self, mailbox: Mailbox, member: str) -> None:
+        self._mailbox = mailbox
+        self._member = member
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._heard = False
+        self._waits = False
 
-    def event(self) -> MemberDelta:
-        return MemberDelta(self.member, "".join(self.text), "".join(self.reasoning))
+    def put_text(self, text: str) -> None:
+        """More of the member's answer."""
+        self._text.append(text)
+        if not self._waits:
+            self._queue()
+
+    def put_reasoning(self, text: str) -> None:
+        """More of the member's thinking."""
+        self._reasoning.append(text)
+        if not self._waits:
+            self._queue()
+
+    def _queue(self) -> None:
+        self._waits = True
+        self._mailbox.queue(self, urgent=not self._heard)
+        self._heard = True
+
+    def take(self) -> MemberDelta:
+        """Everything that waits, as one event."""
+        event = MemberDelta(self._member, "".join(self._text), "".join(self._reasoning))
+        self._text, self._reasoning, self._waits = [], [], False
+        return event
 
 
 class Mailbox:
@@ -42,9 +66,7 @@ class Mailbox:
         self._verdict = verdict
         self._verdict_due = False
         self._verdict_at = -VERDICT_INTERVAL
-        self._items: deque[RunEvent | _Pending] = deque()
-        self._pending: dict[str, _Pending] = {}
-        self._heard: set[str] = set()
+        self._items: deque[RunEvent | Lane] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -54,21 +76,17 @@ class Mailbox:
         self._items.append(event)
         self._wake()
 
-    def put_delta(self, member: str, text: str, reasoning: str) -> None:
-        """Add a piece of a member's answer to what is waiting to be read."""
-        pending = self._pending.get(member)
-        if pending is None:
-            pending = self._pending[member] = _Pending(member)
-            self._items.append(pending)
-            if member not in self._heard:
-                self._heard.add(member)
-                self._wake()
-            elif self._timer is None and self._reader is not None:
-                self._timer = self._loop.call_later(DELTA_INTERVAL, self._wake)
-        if text:
-            pending.text.append(text)
-        if reasoning:
-            pending.reasoning.append(reasoning)
+    def lane(self, member: str) -> Lane:
+        """A way in for the pieces of one member's answer."""
+        return Lane(self, member)
+
+    def queue(self, lane: Lane, *, urgent: bool) -> None:
+        """`lane` has something to take; unless it is `urgent` the reader may sleep on for a moment."""
+        self._items.append(lane)
+        if urgent:
+            self._wake()
+        elif self._timer is None and self._reader is not None:
+            self._timer = self._loop.call_later(DELTA_INTERVAL, self._wake)
 
     def verdict_changed(self) -> None:
         """A new provisional verdict is to be had; it is computed when the reader takes it."""
@@ -85,7 +103,8 @@ class Mailbox:
             if self._verdict_due and self._verdict_rest() <= 0:
                 return self._next_verdict()
             if self._items:
-                return self._next_item(self._items.popleft())
+                item = self._items.popleft()
+                return item.take() if isinstance(item, Lane) else item
             if self._closed:
                 return None
             await self._wait()
@@ -106,12 +125,6 @@ class Mailbox:
         self._verdict_due = False
         self._verdict_at = self._loop.time()
         return VerdictChanged(self._verdict())
-
-    def _next_item(self, item: RunEvent | _Pending) -> RunEvent:
-        if isinstance(item, _Pending):
-            del self._pending[item.member]
-            return item.event()
-        return item
 
     def _wake(self) -> None:
         if self._timer is not None:

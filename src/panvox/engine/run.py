@@ -32,6 +32,7 @@ from panvox.messages import (
     RunStarted,
     State,
     Text,
+    ToolCallDelta,
     Verdict,
     WaitMet,
 )
@@ -265,19 +266,21 @@ class Turn:
 
     async def _hear(self, member: Member, record: Record) -> Fault | None:
         """Listen until the end; what went wrong, if anything did."""
-        name, take, put = record.identity.name, record.take, self._mailbox.put_delta
-        now = self._loop.time
-        start = self._start
-        prompt = self._prompt_for(name, self._prompt)
+        lane = self._mailbox.lane(record.identity.name)
+        prompt = self._prompt_for(record.identity.name, self._prompt)
         limit = asyncio.timeout(member.deadline)
         try:
             async with limit, member.model.stream(prompt) as events:
                 async for event in events:
-                    take(event, now() - start)
+                    record.fold.add(event)
                     if isinstance(event, Text):
-                        put(name, event.text, "")
+                        lane.put_text(event.text)
                     elif isinstance(event, Reasoning):
-                        put(name, "", event.text)
+                        lane.put_reasoning(event.text)
+                    elif not isinstance(event, ToolCallDelta):
+                        continue
+                    if record.first_token is None:
+                        record.first_token = self._now() - record.started
         except Failure as failure:
             return failure.fault
         except TimeoutError as error:
