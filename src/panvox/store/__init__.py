@@ -1,0 +1,21 @@
+"""Runs on disk: every run, turn, member, outcome, attempt and answer, in a database of the user's.
+
+    journal ─► writer ─► rows ─► schema      writing: entries, committed in groups
+    journal ─► reading ─► rows ─► schema     reading: snapshots
+    database ─► migrations                   opening, upgrading, explaining errors
+
+SQL is here and nowhere else. Importing this imports SQLAlchemy, which takes a while: import it late.
+"""
+
+from panvox.store.journal import NullJournal, SqlJournal, default_path, open_journal
+from panvox.store.reading import RunSummary, StoredRun, StoredTurn
+
+__all__ = [
+    "NullJournal",
+    "RunSummary",
+    "SqlJournal",
+    "StoredRun",
+    "StoredTurn",
+    "default_path",
+    "open_journal",
+]
