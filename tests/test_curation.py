@@ -196,6 +196,12 @@ def test_free_texts_have_a_best_one_though_no_two_are_equal() -> None:
     )
     assert verdict.consensus is None
     assert verdict.best != "4"
+    twins = [outcome(name, texts[-1]) for name in ("twin", "other twin")]
+    again = judged(
+        "Tell me a good way of making breakfast.",
+        [*twins, *(outcome(str(i), t) for i, t in enumerate(texts[:-1]))],
+    )
+    assert again.best in {"0", "1", "2", "3"}
 
 
 # --- recorded answers of real models ---

@@ -112,11 +112,12 @@ class Curator:
         )
 
     def _best(self, groups: Sequence[Group]) -> str | None:
+        """The most central text where most are free texts, else whoever was first in the leading group."""
         if not groups:
             return None
-        if groups[0].extracted or len(groups[0].members) > 1 or len(self._words) < 3:
-            return groups[0].representative
         names = list(self._words)
+        if len(names) < 3 or len(names) <= self.answered / 2:
+            return groups[0].representative
         return names[most_central([self._words[name] for name in names])]
 
 
