@@ -1,0 +1,66 @@
+"""What a fault does, as values; the server carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from panvox.errors import Category
+from panvox.simulator.exchange import Complaint, Page, Render
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Say nothing more until the client leaves: after half of the answer, or before the head of the reply."""
+
+    before_head: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drip:
+    """Send the answer byte by byte, `seconds` apart. `--speed` does not hasten it."""
+
+    seconds: float
+
+
+class Way(StrEnum):
+    """How an answer breaks off in its middle, or a connection before there is a reply."""
+
+    UNHEARD = "unheard"  # closed without a reply
+    RESET = "reset"  # the connection is reset
+    CLOSED = "closed"  # the connection is closed within the body
+    ENDED = "ended"  # the body ends as a body should, half of the answer is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Break off."""
+
+    way: Way
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Decline the call, as the provider's dialect spells it."""
+
+    complaint: Complaint
+
+
+@dataclass(frozen=True, slots=True)
+class Deviate:
+    """Put the answer into bytes in another way than the dialect says."""
+
+    render: Render
+
+
+Act = Hang | Drip | Break | Page | Refuse | Deviate
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to go wrong. `expects` is what panvox reports for it; None where it gets its answer."""
+
+    name: str
+    expects: Category | None
+    summary: str
+    act: Act

@@ -1,0 +1,145 @@
+"""From a request to what will be answered: who is asked, by whom, what it will say, what limits say to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from panvox.simulator import openai
+from panvox.simulator.chance import seeded
+from panvox.simulator.exchange import Call, Complaint, Declined, Reason, Speech, count_tokens
+from panvox.simulator.fleet import Fleet, VirtualModel, VirtualProvider
+from panvox.simulator.latency import Pace
+from panvox.simulator.limits import Excess, Gate, Limits, Meter, tightest
+from panvox.simulator.stats import Tallies, Visit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A call that can be answered, in these `pieces` of `tokens` together."""
+
+    provider: VirtualProvider
+    model: VirtualModel
+    call: Call
+    pieces: tuple[str, ...]
+    tokens: int
+    cut: bool
+    pace: Pace
+    gates: tuple[Gate, ...]
+
+    def excess(self, now: float) -> Excess | None:
+        """Why it may not be let in now."""
+        used = self.call.tokens + self.tokens
+        ceiling = max(used, self.call.tokens + (self.call.max_tokens or 0))
+        told = (gate.excess(now, tokens=used, ceiling=ceiling) for gate in self.gates)
+        return next(filter(None, told), None)
+
+    def enter(self, now: float) -> None:
+        """Book it at every gate."""
+        for gate in self.gates:
+            gate.enter(now, tokens=self.call.tokens + self.tokens)
+
+    def leave(self) -> None:
+        """It has ended."""
+        for gate in self.gates:
+            gate.leave()
+
+    def meters(self, now: float) -> tuple[Meter | None, Meter | None]:
+        """The tightest limits on requests and on tokens."""
+        requests = tightest(gate.requests(now) for gate in self.gates)
+        return requests, tightest(gate.tokens(now) for gate in self.gates)
+
+    def speech(self, *, identity: str, created: int) -> Speech:
+        """What it will say."""
+        return Speech(
+            id=identity,
+            model=self.model.name,
+            created=created,
+            pieces=self.pieces,
+            prompt_tokens=self.call.tokens,
+            completion_tokens=self.tokens,
+            cut=self.cut,
+            stream=self.call.stream,
+            usage=self.call.usage,
+        )
+
+
+class Reception:
+    """Finds out what a call wants, and whether it can have it."""
+
+    def __init__(self, fleet: Fleet, tallies: Tallies, *, speed: float) -> None:
+        self._fleet = fleet
+        self._tallies = tallies
+        self._speed = speed
+        self._providers = {provider.name: provider for provider in fleet.providers}
+        self._models = {
+            provider.name: {model.name: model for model in provider.models} for provider in fleet.providers
+        }
+        self._gates: dict[tuple[str, ...], Gate] = {}
+
+    def provider(self, name: str, key: str) -> VirtualProvider:
+        """The provider called `name`, if it takes `key`. Raises `Declined` (401, 404)."""
+        provider = self._providers.get(name)
+        if provider is None:
+            raise Declined(
+                Complaint(
+                    reason=Reason.UNKNOWN_PATH, message=f"No provider called {name!r} is simulated here."
+                )
+            )
+        if provider.key is not None and key != provider.key:
+            usual = "Incorrect API key provided." if key else "You didn't provide an API key."
+            raise Declined(Complaint(reason=Reason.UNAUTHORISED, message=usual))
+        return provider
+
+    def model(self, provider: VirtualProvider, name: str) -> VirtualModel:
+        """A model of `provider`. Raises `Declined` (404)."""
+        model = self._models[provider.name].get(name)
+        if model is None:
+            raise Declined(Complaint(reason=Reason.UNKNOWN_MODEL, model=name))
+        return model
+
+    def turn(self, provider: VirtualProvider, key: str, body: bytes, visit: Visit) -> Turn:
+        """What the request in `body` will be answered. Raises `Declined` (400, 404, 422)."""
+        call = openai.read_call(body)
+        model = self.model(provider, call.model)
+        visit.at(self._tallies.providers[provider.name].models[model.name])
+        if call.tokens > model.context:
+            raise Declined(
+                Complaint(
+                    reason=Reason.CONTEXT,
+                    message=f"This model's maximum context length is {model.context} tokens. However, your "
+                    f"messages resulted in {call.tokens} tokens. Please reduce the length of the messages.",
+                )
+            )
+        text = self._fleet.answers.text(model=model.name, accuracy=model.accuracy, question=call.question)
+        said = text if call.max_tokens is None else text[: 4 * call.max_tokens]
+        pieces = _pieces(said, tokens=model.latency.tokens_per_event)
+        pace = self._pace(provider, model, call)
+        return Turn(
+            provider=provider,
+            model=model,
+            call=call,
+            pieces=pieces,
+            tokens=count_tokens(said),
+            cut=len(said) < len(text),
+            pace=pace if call.stream else pace.at_once(len(pieces)),
+            gates=(
+                self._gate(model.limits, "model", provider.name, model.name),
+                self._gate(provider.key_limits, "key", provider.name, key),
+                self._gate(provider.limits, "provider", provider.name),
+            ),
+        )
+
+    def _pace(self, provider: VirtualProvider, model: VirtualModel, call: Call) -> Pace:
+        random = seeded(self._fleet.seed, "latency", provider.name, model.name, call.question)
+        return model.latency.pace(random, speed=self._speed)
+
+    def _gate(self, limits: Limits, *scope: str) -> Gate:
+        if scope not in self._gates:
+            self._gates[scope] = Gate(limits)
+        return self._gates[scope]
+
+
+def _pieces(text: str, *, tokens: int) -> tuple[str, ...]:
+    """`text` in pieces of so many tokens."""
+    width = 4 * tokens
+    return tuple(text[at : at + width] for at in range(0, len(text), width))
