@@ -1,0 +1,1 @@
+"""Where models are: HTTP servers of vendors, and this machine."""

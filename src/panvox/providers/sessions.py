@@ -1,0 +1,193 @@
+"""aiohttp as panvox sets it up: certificates verified, no cookies, no limit of its own, heads capped."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp.connector import Connection
+from yarl import URL
+
+from panvox.errors import SettingsError
+
+# Sent with every request that does not say otherwise. A relay that compresses holds events back until a
+# block is full, so no compression is asked for; a server that compresses all the same is understood.
+_HEADERS = {
+    "User-Agent": f"panvox/{version('panvox')}",
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+}
+
+_PROXIES = ("http", "https", "socks4", "socks5", "socks5h")
+
+_KEEP_ALIVE = 15.0  # seconds that a connection waits for the next request
+_NAMES_LAST = 300  # seconds that a resolved name is trusted
+_READ_AHEAD = 1 << 16  # bytes of a reply that are held before its server has to wait; twice that at most
+
+
+class Caps(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server may send: bytes of a line of the head, headers, bytes of the unpacked body.
+
+    A stream spends some 250 bytes on a token, so the longest answers of today fill half of `body`.
+    """
+
+    line: int = 1 << 15
+    headers: int = 256
+    body: int = 1 << 26
+
+
+class Response(aiohttp.ClientResponse):
+    """A reply that knows its connection to the end, and breaks it when it is left early."""
+
+    wire: asyncio.Transport
+    lost: asyncio.Future[None]
+
+    async def start(self, connection: Connection) -> Response:
+        """Wait for the head."""
+        protocol = connection.protocol
+        if protocol is None or protocol.transport is None or protocol.closed is None:
+            raise aiohttp.ServerDisconnectedError
+        self.wire, self.lost = protocol.transport, protocol.closed
+        self._why_lost = protocol.exception
+        try:
+            await super().start(connection)
+        except BaseException:
+            self.lost.add_done_callback(ask_why)
+            raise
+        return self
+
+    def why_lost(self) -> BaseException | None:
+        """What aiohttp found wrong with the connection, once it is lost."""
+        return self._why_lost()
+
+    def close(self) -> None:
+        """Break the connection, unless the reply was read to its end and another may be using it.
+
+        Closing alone would first send what is left of the request, to a server that may never read it.
+        """
+        if self.connection is not None:
+            self.wire.abort()
+        super().close()
+
+
+def ask_why(lost: asyncio.Future[None]) -> None:
+    """Take note of why a connection was lost, as asyncio complains of reasons that nobody asked for."""
+    if not lost.cancelled():
+        lost.exception()
+
+
+class Sessions:
+    """Two sessions of the running loop, made when needed: one goes straight, one through the proxy.
+
+    `trust` of None trusts the certificates of the system.
+    """
+
+    def __init__(self, *, caps: Caps, proxy: URL | None, trust: ssl.SSLContext | None) -> None:
+        self.errors = _errors(proxy)
+        self._caps = caps
+        self._proxy = proxy
+        self._trust = trust
+        self._straight: aiohttp.ClientSession | None = None
+        self._proxied: aiohttp.ClientSession | None = None
+
+    def of(self, url: URL) -> aiohttp.ClientSession:
+        """The session that reaches `url`; what is on this machine is out of reach for a proxy."""
+        if self._proxy is None or _is_this_machine(url):
+            self._straight = self._straight or self._new(None)
+            return self._straight
+        self._proxied = self._proxied or self._new(self._proxy)
+        return self._proxied
+
+    async def close(self) -> None:
+        """Close all connections."""
+        sessions, self._straight, self._proxied = (self._straight, self._proxied), None, None
+        for session in sessions:
+            if session is not None:
+                await session.close()
+
+    def _new(self, proxy: URL | None) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=_connector(self._trust, proxy),
+            proxy=proxy if proxy is not None and not _speaks_socks(proxy) else None,
+            headers=_HEADERS,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            response_class=Response,
+            timeout=aiohttp.ClientTimeout(),
+            read_bufsize=_READ_AHEAD,
+            max_line_size=self._caps.line,
+            max_field_size=self._caps.line,
+            max_headers=self._caps.headers,
+        )
+
+
+def _connector(trust: ssl.SSLContext | None, proxy: URL | None) -> aiohttp.TCPConnector:
+    pooling: dict[str, Any] = {
+        "ssl": trust or True,  # aiohttp's own context verifies too, and is there already
+        "limit": 0,
+        "limit_per_host": 0,
+        "keepalive_timeout": _KEEP_ALIVE,
+        "ttl_dns_cache": _NAMES_LAST,
+    }
+    if proxy is None or not _speaks_socks(proxy):
+        return aiohttp.TCPConnector(**pooling)
+    from aiohttp_socks import ProxyConnector  # noqa: PLC0415 - few need it, and it takes a while to import
+
+    connector: aiohttp.TCPConnector = ProxyConnector.from_url(
+        str(proxy.with_scheme("socks5") if proxy.scheme == "socks5h" else proxy), **pooling
+    )
+    return connector
+
+
+def _errors(proxy: URL | None) -> tuple[type[Exception], ...]:
+    """What a session raises when a request gets no reply; `breakdowns.before_head` knows them."""
+    known = (aiohttp.ClientError, OSError, ValueError)
+    if proxy is None or not _speaks_socks(proxy):
+        return known
+    from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError  # noqa: PLC0415 - as above
+
+    return (*known, ProxyConnectionError, ProxyError, ProxyTimeoutError)
+
+
+def _speaks_socks(proxy: URL) -> bool:
+    """Whether aiohttp needs help to speak to it."""
+    return proxy.scheme.startswith("socks")
+
+
+def read_proxy(address: str) -> URL:
+    """The address of a proxy. Raises `SettingsError`; what it says leaves a password out."""
+    try:
+        url = URL(address)
+    except ValueError as error:
+        raise SettingsError("network.proxy is not an address.") from error
+    if url.scheme not in _PROXIES or not url.host or not url.port:
+        raise SettingsError(
+            f"network.proxy names {url.scheme or 'no scheme'}://{url.host or ''}: it must be one of"
+            f" {', '.join(_PROXIES)}, with a host and a port, such as http://proxy.example:3128."
+        )
+    return url
+
+
+def read_trust(ca_file: Path) -> ssl.SSLContext:
+    """The certificates of the system and those in a PEM file. Raises `SettingsError`."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(f"network.ca_file = {str(ca_file)!r} cannot be read as PEM: {reason}.") from error
+    return context
+
+
+def _is_this_machine(url: URL) -> bool:
+    host = url.host or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
