@@ -1,1 +1,57 @@
-"""panvox asks every model at once and gives one answer you can trust."""
+"""panvox asks every model at once and gives one answer you can trust.
+
+    await panvox.ask("…")                     one prompt, one Result
+    async with panvox.stream("…") as turn     the events of one prompt as they happen
+    async with panvox.run() as conversation   a panel that is asked again and again
+    async with panvox.open() as session       what the three use; open it once to ask many times
+
+The names are loaded when they are first used, so that `import panvox` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from panvox.compose import Conversation, Result, Session, ask, open, run, stream  # noqa: A004
+    from panvox.errors import Failure, PanvoxError, UsageError
+    from panvox.settings import Settings
+
+_HOMES = {
+    "ask": "panvox.compose",
+    "open": "panvox.compose",
+    "run": "panvox.compose",
+    "stream": "panvox.compose",
+    "Conversation": "panvox.compose",
+    "Result": "panvox.compose",
+    "Session": "panvox.compose",
+    "Settings": "panvox.settings",
+    "Failure": "panvox.errors",
+    "PanvoxError": "panvox.errors",
+    "UsageError": "panvox.errors",
+}
+
+__all__ = [
+    "Conversation",
+    "Failure",
+    "PanvoxError",
+    "Result",
+    "Session",
+    "Settings",
+    "UsageError",
+    "ask",
+    "open",
+    "run",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'panvox' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,378 @@
+"""The composition root: settings in, a session out, in which the concrete parts meet.
+
+Session        what is open: transport, model on this machine, store; hands out turns and conversations
+Conversation   one panel, asked again and again
+Result         what came of one prompt
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import msgspec
+
+from panvox.catalog import Catalogue, Entry, default_selection, discover, lineage, select, sources
+from panvox.dialects.openai import OpenAI
+from panvox.engine import Member, Run, Turn
+from panvox.engine.conversation import Past
+from panvox.errors import PromptError, SelectionError
+from panvox.messages import Identity, Outcome, Prompt, Verdict
+from panvox.protocols import Dialect, Model
+from panvox.providers.http import Deadlines, HttpModel
+from panvox.providers.local import LocalModel, LocalServer
+from panvox.providers.transport import HttpTransport
+from panvox.providers.weights import find_weights
+from panvox.settings import Settings, load
+from panvox.store import NullJournal, SqlJournal, StoredRun, default_path, open_journal
+from panvox.waiting import Wait, parse_wait
+
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAI(),)}
+
+_LOCAL = "local"
+
+
+class Manner(TypedDict, total=False):
+    """How to ask. What is left out comes from the settings.
+
+    `wait` is a wait policy or its name; `deadline` is the turn's ceiling in seconds; `system` and
+    `max_tokens` are for prompts given as text.
+    """
+
+    wait: Wait | str | None
+    deadline: float | None
+    system: str | None
+    max_tokens: int | None
+
+
+class Asking(Manner, total=False):
+    """Whom to ask, and how. `models` are patterns of the selection language."""
+
+    models: Sequence[str]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one prompt: the verdict, an outcome for every member asked, and how it ended."""
+
+    run: str
+    turn: int
+    verdict: Verdict
+    outcomes: tuple[Outcome, ...]
+    states: dict[str, int]
+    duration: float
+    stopped: str = ""
+
+    @property
+    def best(self) -> Outcome | None:
+        """The outcome that the verdict calls best."""
+        return next((o for o in self.outcomes if o.member.name == self.verdict.best), None)
+
+    @property
+    def text(self) -> str:
+        """The consensus where there is one, else the best answer; empty if nobody answered."""
+        best = self.best
+        return self.verdict.consensus or (best.text if best else "")
+
+
+class Conversation:
+    """A panel and what was said so far; one turn at a time."""
+
+    def __init__(self, settings: Settings, run: Run) -> None:
+        self._settings = settings.run
+        self._run = run
+
+    @property
+    def id(self) -> str:
+        """The id of its run in the store."""
+        return self._run.id
+
+    @asynccontextmanager
+    async def stream(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> AsyncIterator[Turn]:
+        """The next turn, as it happens. Raises `PromptError`, or `UsageError` for an unknown wait policy."""
+        wait = manner.get("wait") or self._settings.wait
+        deadline = manner.get("deadline")
+        async with self._run.turn(
+            self._prompt(prompt, manner),
+            wait=parse_wait(wait) if isinstance(wait, str) else wait,
+            deadline=self._settings.deadline if deadline is None else deadline,
+        ) as turn:
+            yield turn
+
+    async def ask(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> Result:
+        """The next turn, when it is over. Raises as `stream` does."""
+        async with self.stream(prompt, **manner) as turn:
+            ended = await turn.wait_ended()
+        return Result(
+            run=ended.run,
+            turn=ended.turn,
+            verdict=ended.verdict,
+            outcomes=turn.outcomes,
+            states=ended.states,
+            duration=ended.duration,
+            stopped=ended.stopped,
+        )
+
+    def _prompt(self, prompt: str | Prompt, manner: Manner) -> Prompt:
+        if isinstance(prompt, str):
+            limit = manner.get("max_tokens") or self._settings.max_tokens
+            prompt = Prompt.of(prompt, system=manner.get("system"), max_tokens=limit)
+        check_prompt(prompt, most=self._settings.max_prompt_bytes)
+        return prompt
+
+
+def check_prompt(prompt: Prompt, *, most: int) -> None:
+    """Raise `PromptError` for a prompt that is empty, not text, or longer than `most` bytes."""
+    if not prompt.question.strip():
+        raise PromptError("the prompt is empty: say what to ask")
+    try:
+        size = sum(len(message.text.encode()) for message in prompt.messages)
+    except UnicodeEncodeError as error:
+        raise PromptError(
+            f"the prompt is not text: it holds half a character at position {error.start}"
+        ) from None
+    if size > most:
+        raise PromptError(
+            f"the prompt has {size:,} bytes and the limit is {most:,}: "
+            "shorten it, or raise run.max_prompt_bytes"
+        )
+
+
+class Session:
+    """Everything that is open while prompts are asked; `panvox.open` makes one."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: HttpTransport,
+        store: SqlJournal | NullJournal,
+        local: LocalServer,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self._transport = transport
+        self._local = local
+        self._sources = {source.provider: source for source in sources(settings)}
+        self._catalogue: Catalogue | None = None
+
+    async def catalogue(self) -> Catalogue:
+        """The models that can be asked, and why some cannot; found once in a session."""
+        if self._catalogue is None:
+            found = await discover(
+                tuple(self._sources.values()), transport=self._transport, dialects=DIALECTS
+            )
+            local = await asyncio.to_thread(local_entries, self.settings)
+            entries = (*found.entries, *local)
+            self._catalogue = msgspec.structs.replace(found, entries=entries)
+        return self._catalogue
+
+    async def select(self, patterns: Sequence[str] = ()) -> tuple[Entry, ...]:
+        """The models that `patterns` mean; without any, those of the settings, else what cannot cost much.
+
+        The model on this machine is asked when it is named or when there is no other. Raises
+        `SelectionError`.
+        """
+        catalogue = await self.catalogue()
+        if patterns or self.settings.run.models:
+            return select(
+                patterns or self.settings.run.models, catalogue.entries, panels=self.settings.panels
+            )
+        hosted = [entry for entry in catalogue.entries if entry.provider != _LOCAL]
+        if hosted:
+            return default_selection(hosted, paid_limit=self.settings.run.paid_limit)
+        if not catalogue.entries:
+            raise SelectionError(
+                "there is no model to ask: put the key of a provider into the environment (OPENAI_API_KEY, "
+                "OPENROUTER_API_KEY, …), start Ollama, or install a model on this machine with "
+                "`panvox local install`"
+            )
+        return catalogue.entries
+
+    def model(self, entry: Entry) -> Model:
+        """The model behind an entry of the catalogue."""
+        if entry.provider == _LOCAL:
+            return self._local_model(entry)
+        source, network = self._sources[entry.provider], self.settings.network
+        return HttpModel(
+            name=entry.name,
+            model=entry.model,
+            dialect=DIALECTS[source.vendor.dialect],
+            transport=self._transport,
+            base_url=source.vendor.base_url,
+            key=source.plain_key,
+            deadlines=Deadlines(
+                connect=network.connect_timeout,
+                first_token=network.first_token_timeout,
+                idle=network.idle_timeout,
+                total=network.total_timeout,
+            ),
+        )
+
+    def _local_model(self, entry: Entry) -> Model:
+        sample = int(entry.name.rpartition("#")[2]) - 1
+        return LocalModel(
+            name=entry.name,
+            server=self._local,
+            transport=self._transport,
+            sample=sample,
+            max_tokens=self.settings.local.max_tokens,
+        )
+
+    @asynccontextmanager
+    async def run(
+        self, *, models: Sequence[str] = (), continue_run: str | None = None
+    ) -> AsyncIterator[Conversation]:
+        """A panel to ask again and again; `continue_run` goes on with a stored run, and with its models.
+
+        Raises `SelectionError` where no model is selected, `StoreError` for a run that is not there.
+        """
+        stored = await self.store.run(continue_run) if continue_run else None
+        entries = await self.select(models or (names_in(stored) if stored else ()))
+        members = [Member(identity_of(entry), self.model(entry)) for entry in entries]
+        yield Conversation(
+            self.settings,
+            Run(
+                members,
+                journal=self.store,
+                run_id=stored.run if stored else None,
+                past=past_of(stored) if stored else (),
+            ),
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        prompt: str | Prompt,
+        *,
+        models: Sequence[str] = (),
+        continue_run: str | None = None,
+        **manner: Unpack[Manner],
+    ) -> AsyncIterator[Turn]:
+        """One prompt, as it happens. Raises as `run` and `Conversation.stream` do."""
+        async with (
+            self.run(models=models, continue_run=continue_run) as conversation,
+            conversation.stream(prompt, **manner) as turn,
+        ):
+            yield turn
+
+    async def ask(
+        self,
+        prompt: str | Prompt,
+        *,
+        models: Sequence[str] = (),
+        continue_run: str | None = None,
+        **manner: Unpack[Manner],
+    ) -> Result:
+        """One prompt, when it is over. Raises as `run` and `Conversation.stream` do."""
+        async with self.run(models=models, continue_run=continue_run) as conversation:
+            return await conversation.ask(prompt, **manner)
+
+
+# --- between the words of catalogue, engine and store ---
+
+
+def local_entries(settings: Settings) -> tuple[Entry, ...]:
+    """The samples of the model on this machine, if its weights are there; they share one lineage."""
+    weights = (settings.local.weights or find_weights()) if settings.local.enabled else None
+    if weights is None:
+        return ()
+    name = weights.stem.lower().partition(".")[0].replace(" ", "-")
+    return tuple(
+        Entry(
+            name=f"{_LOCAL}/{name}#{number}",
+            provider=_LOCAL,
+            model=name,
+            lineage=lineage(name),
+            free=True,
+        )
+        for number in range(1, settings.local.samples + 1)
+    )
+
+
+def identity_of(entry: Entry) -> Identity:
+    """An entry of the catalogue as a member of a panel."""
+    return Identity(name=entry.name, provider=entry.provider, model=entry.model, lineage=entry.lineage)
+
+
+def names_in(stored: StoredRun) -> tuple[str, ...]:
+    """The members of a stored run."""
+    return tuple(member.name for member in stored.turns[-1].members)
+
+
+def past_of(stored: StoredRun) -> tuple[Past, ...]:
+    """A stored run as the next turn looks back on it."""
+    pasts = []
+    for turn in stored.turns:
+        answers = {o.member.name: o.text for o in turn.outcomes if o.answered}
+        best = turn.ended.verdict.best if turn.ended else next(iter(answers), None)
+        pasts.append(Past(prompt=turn.prompt, answers=answers, chosen=answers.get(best or "", "")))
+    return tuple(pasts)
+
+
+# --- the public names ---
+
+
+@asynccontextmanager
+async def open_session(settings: Settings | Path | None = None) -> AsyncIterator[Session]:
+    """A session: ask many times, connect once.
+
+    `settings` may name a file; without it they are found as the command line finds them. Raises
+    `SettingsError`.
+    """
+    known = settings if isinstance(settings, Settings) else await asyncio.to_thread(load, explicit=settings)
+    network, local = known.network, known.local
+    async with (
+        _open_store(known) as store,
+        HttpTransport(proxy=network.proxy, ca_file=network.ca_file) as transport,
+        LocalServer(
+            weights=local.weights, context=local.context, slots=local.samples, threads=local.threads
+        ) as server,
+    ):
+        yield Session(known, transport=transport, store=store, local=server)
+
+
+@asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncIterator[SqlJournal | NullJournal]:
+    if not settings.store.enabled:
+        yield NullJournal("no runs are kept: the store is switched off (store.enabled)")
+        return
+    async with open_journal(settings.store.path or default_path()) as store:
+        yield store
+
+
+open = open_session  # noqa: A001 - users write panvox.open
+
+
+async def ask(
+    prompt: str | Prompt, *, settings: Settings | Path | None = None, **asking: Unpack[Asking]
+) -> Result:
+    """Ask models one prompt and wait for what comes of it. Raises `UsageError` for what cannot be done."""
+    async with open_session(settings) as session:
+        return await session.ask(prompt, **asking)
+
+
+@asynccontextmanager
+async def stream(
+    prompt: str | Prompt, *, settings: Settings | Path | None = None, **asking: Unpack[Asking]
+) -> AsyncIterator[Turn]:
+    """Ask models one prompt and follow what happens. Raises `UsageError` for what cannot be done."""
+    async with open_session(settings) as session, session.stream(prompt, **asking) as turn:
+        yield turn
+
+
+@asynccontextmanager
+async def run(
+    *,
+    models: Sequence[str] = (),
+    continue_run: str | None = None,
+    settings: Settings | Path | None = None,
+) -> AsyncIterator[Conversation]:
+    """A panel to ask again and again. Raises `UsageError` where no model is selected."""
+    async with (
+        open_session(settings) as session,
+        session.run(models=models, continue_run=continue_run) as asked,
+    ):
+        yield asked

@@ -1,0 +1,219 @@
+"""A session against a simulated fleet: many providers, one answer, a ledger in which nobody is missing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import panvox
+import panvox.compose  # what the first use would load, and read from disk, inside the loop
+from panvox.errors import PromptError, SelectionError, StoreError
+from panvox.messages import Message, Prompt, RunEnded, State, TextPart
+from panvox.settings import Settings, load
+from panvox.simulator import (
+    FAULTS,
+    Fleet,
+    Invented,
+    Recording,
+    Simulator,
+    VirtualModel,
+    VirtualProvider,
+    invented,
+    replayed,
+    settings_for,
+    simulate,
+    some_faulty,
+)
+
+SUM = "What is 17 + 25?"
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    fleet = invented(providers=3, models=4)
+    async with simulate(fleet, speed=0) as running:
+        yield running
+
+
+async def settings_of(fleet: Fleet, simulator: Simulator, folder: Path, *, more: str = "") -> Settings:
+    """The settings that the simulator writes, with a store in `folder` and `more` lines after them."""
+    file = folder / "panvox.toml"
+    file.write_text(f"{settings_for(fleet, url=simulator.url)}\n[store]\npath = 'runs.db'\n{more}")
+    return await asyncio.to_thread(load, explicit=file, environ={})
+
+
+@pytest.fixture
+async def settings(simulator: Simulator, tmp_path: Path) -> Settings:
+    return await settings_of(invented(providers=3, models=4), simulator, tmp_path)
+
+
+async def test_every_model_of_every_provider_is_asked_and_the_provider_counts_the_same(
+    settings: Settings, simulator: Simulator
+) -> None:
+    result = await panvox.ask(SUM, settings=settings)
+    assert len(result.outcomes) == 12
+    assert result.states == {"answered": 12}
+    assert result.verdict.asked == 12
+    assert result.verdict.groups[0].answer == "42"
+    assert simulator.stats().total.requests == 12
+
+
+async def test_a_run_is_kept_and_can_be_continued(settings: Settings) -> None:
+    async with panvox.open(settings) as session:
+        first = await session.ask(SUM)
+        second = await session.ask("And 8 more?", continue_run="last")
+        stored = await session.store.run(first.run)
+    assert second.run == first.run
+    assert [turn.prompt.question for turn in stored.turns] == [SUM, "And 8 more?"]
+    assert [len(turn.outcomes) for turn in stored.turns] == [12, 12]
+    assert stored.turns[0].ended is not None
+    assert stored.turns[0].ended.verdict == first.verdict
+
+
+async def test_a_conversation_sends_each_model_what_it_said(settings: Settings, simulator: Simulator) -> None:
+    async with panvox.run(settings=settings, models=["*"]) as conversation:
+        await conversation.ask(SUM)
+        before = simulator.stats().total.prompt_tokens
+        await conversation.ask("And 8 more?")
+    assert simulator.stats().total.prompt_tokens > 2 * before
+
+
+async def test_events_can_be_followed_and_left(settings: Settings) -> None:
+    async with panvox.stream(SUM, settings=settings, wait="first") as turn:
+        events = [event async for event in turn]
+    ended = events[-1]
+    assert isinstance(ended, RunEnded)
+    assert sum(ended.states.values()) == 12
+
+
+async def test_a_selection_asks_only_those(settings: Settings) -> None:
+    async with panvox.open(settings) as session:
+        name = (await session.catalogue()).entries[0].name
+    result = await panvox.ask(SUM, settings=settings, models=[name])
+    assert [outcome.member.name for outcome in result.outcomes] == [name]
+
+
+async def test_every_fault_ends_in_the_state_that_it_stands_for_and_disturbs_nobody(tmp_path: Path) -> None:
+    models = [VirtualModel(name, fault=fault) for name, fault in FAULTS.items()]
+    fleet = Fleet(
+        (
+            VirtualProvider("bad", models=tuple(models)),
+            VirtualProvider("good", models=(VirtualModel("model"),)),
+        ),
+        answers=Invented(seed=0),
+    )
+    patience = "\n[network]\nfirst_token_timeout = 1.0\nidle_timeout = 1.0\ntotal_timeout = 3.0\n"
+    async with simulate(fleet, speed=0) as simulator:
+        result = await panvox.ask(SUM, settings=await settings_of(fleet, simulator, tmp_path, more=patience))
+    assert sum(result.states.values()) == len(FAULTS) + 1
+    told = {outcome.member.model: outcome for outcome in result.outcomes}
+    expected = {
+        name: State(fault.expects.value) if fault.expects else State.ANSWERED
+        for name, fault in FAULTS.items()
+    }
+    assert {name: told[name].state for name in expected} == expected
+    assert told["model"].state is State.ANSWERED
+    for outcome in result.outcomes:
+        if outcome.fault:
+            assert outcome.fault.message
+            assert outcome.fault.hint
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("share", [0.0, 1 / 3])
+async def test_228_recorded_models_end_in_228_typed_outcomes(
+    recorded: Path, tmp_path: Path, share: float
+) -> None:
+    recording = await asyncio.to_thread(Recording.load, recorded)
+    fleet = some_faulty(replayed(recording), share)
+    patience = "\n[network]\nfirst_token_timeout = 5.0\nidle_timeout = 2.0\ntotal_timeout = 20.0\n"
+    async with simulate(fleet, speed=0) as simulator:
+        settings = await settings_of(fleet, simulator, tmp_path, more=patience)
+        question = "What are the names of some famous actors that started their careers on Broadway?"
+        result = await panvox.ask(question, settings=settings)
+    assert sum(result.states.values()) == len(result.outcomes) == 228
+    assert all(outcome.answered or outcome.fault for outcome in result.outcomes)
+    if not share:
+        assert result.states == {"answered": 228}
+        best = result.best
+        assert best is not None
+        assert best.member.model != "NullModel"
+
+
+# --- what cannot be done ---
+
+
+@pytest.mark.parametrize("prompt", ["", " \n\t"])
+async def test_an_empty_prompt_is_refused(settings: Settings, prompt: str) -> None:
+    with pytest.raises(PromptError, match="empty"):
+        await panvox.ask(prompt, settings=settings)
+
+
+async def test_a_prompt_of_10_mb_is_refused_with_its_size_and_the_limit(settings: Settings) -> None:
+    with pytest.raises(PromptError, match=r"10,000,000 bytes and the limit is 4,194,304"):
+        await panvox.ask("x" * 10_000_000, settings=settings)
+
+
+async def test_half_a_character_is_refused(settings: Settings) -> None:
+    with pytest.raises(PromptError, match="position 3"):
+        await panvox.ask("abc\ud800", settings=settings)
+    broken = Prompt(messages=(Message("user", (TextPart("\udfff"),)),))
+    with pytest.raises(PromptError):
+        await panvox.ask(broken, settings=settings)
+
+
+async def test_an_unknown_model_is_refused_with_the_nearest_names(settings: Settings) -> None:
+    async with panvox.open(settings) as session:
+        name = (await session.catalogue()).entries[0].name
+    with pytest.raises(SelectionError, match=name.replace(".", r"\.")):
+        await panvox.ask(SUM, settings=settings, models=[name + "x"])
+
+
+async def test_a_run_that_is_not_there_cannot_be_continued(settings: Settings) -> None:
+    async with panvox.open(settings) as session:
+        with pytest.raises(StoreError, match="20200101"):
+            await session.ask(SUM, continue_run="20200101-000000-ffff")
+
+
+async def test_without_any_model_the_error_says_how_to_get_one(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"local": {"enabled": False}, "store": {"enabled": False}})
+    async with panvox.open(settings) as session:
+        found = await session.catalogue()
+        if found.entries:
+            pytest.skip("a model server runs on this machine")
+        with pytest.raises(SelectionError, match="OPENAI_API_KEY"):
+            await session.ask(SUM)
+
+
+async def test_a_dead_provider_is_a_problem_and_the_others_are_asked(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    fleet = invented(providers=3, models=4)
+    dead = "[[providers]]\nid = 'dead'\nbase_url = 'http://127.0.0.1:9/v1'\n"
+    settings = await settings_of(fleet, simulator, tmp_path, more=dead)
+    async with panvox.open(settings) as session:
+        catalogue = await session.catalogue()
+        result = await session.ask(SUM)
+    assert [problem.provider for problem in catalogue.problems] == ["dead"]
+    assert result.states == {"answered": 12}
+
+
+async def test_the_store_may_be_out_of_order_and_the_answer_still_comes(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    fleet = invented(providers=3, models=4)
+    settings = await settings_of(fleet, simulator, tmp_path)
+    below_a_file = settings.store.model_copy(update={"path": tmp_path / "panvox.toml" / "runs.db"})
+    async with panvox.open(settings.model_copy(update={"store": below_a_file})) as session:
+        result = await session.ask(SUM)
+        assert session.store.problem
+    assert result.states == {"answered": 12}
+
+
+def test_the_public_names_are_there_and_are_all() -> None:
+    assert all(getattr(panvox, name) for name in panvox.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = panvox.nothing
