@@ -7,7 +7,7 @@ UV := $(BIN)/uv
 PROMPT ?= What is the capital of France?
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps
 
-.PHONY: ask install test check lint format types layers lock figures soak clean
+.PHONY: ask install test check lint format types layers lock figures clean
 
 ask: $(VENV)/.run
 	@$(BIN)/panvox ask "$$PROMPT" $(ARGS)
@@ -24,7 +24,7 @@ check: lint types layers test
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async src tests benchmarks
+	$(BIN)/flake8-async $$(find src tests benchmarks -name '*.py')
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

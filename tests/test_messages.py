@@ -96,7 +96,7 @@ def test_values_survive_json() -> None:
     assert msgspec.json.decode(msgspec.json.encode(answer), type=Answer) == answer
 
 
-async def test_tests_run_on_both_loops() -> None:
+async def test_tests_run_on_both_loops() -> None:  # noqa: ASYNC124 - the loop is what it looks at
     assert type(asyncio.get_running_loop()).__module__.split(".")[0] in {"looptime", "uvloop"}
 
 

@@ -228,7 +228,7 @@ async def test_a_second_turn_keeps_each_members_conversation() -> None:
         ]
 
 
-async def test_two_members_of_one_name_are_refused() -> None:
+def test_two_members_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="same name"):
         Run(members([*saying((1, "x")), *saying((1, "y"))]), journal=MemoryJournal())
 
@@ -306,7 +306,7 @@ async def test_scripted_models_and_panels_keep_the_promises_of_a_model() -> None
     good, bad, mute = saying((0.01, "Paris"))[0], ScriptedModel("bad", (Overloaded("busy"),)), Hanging()
     listening = [good, bad]
 
-    async def at_rest() -> bool:
+    async def at_rest() -> bool:  # noqa: ASYNC124 - others have to wait for it
         return all(model.listening == 0 for model in listening)
 
     await check_model(answering=good, failing=bad, endless=mute, at_rest=at_rest)

@@ -89,7 +89,7 @@ class Run:
             tasks.create_task(turn.drive(), name=f"turn {self.id}/{turn.number}")
             try:
                 yield turn
-            except BaseException as raised:  # noqa: BLE001 - raised again below, outside the task group
+            except BaseException as raised:  # noqa: ASYNC103, BLE001 - raised again outside the task group
                 error = raised
             finally:
                 turn.leave()

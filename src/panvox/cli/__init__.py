@@ -1,0 +1,5 @@
+"""The command line. Nothing heavy is loaded before the command that needs it is known."""
+
+from panvox.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,182 @@
+"""`panvox doctor`: does it work, with a real answer from every provider as the proof."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.text import Text
+
+import panvox
+from panvox.catalog import Catalogue, Entry
+from panvox.cli import outlet
+from panvox.cli.figures import plural, seconds
+from panvox.cli.models import NONE_FOUND
+from panvox.cli.options import SettingsFile, load_settings, without_store
+from panvox.cli.process import Exit, run
+from panvox.cli.text import one_line, safe_json
+from panvox.errors import SettingsError
+from panvox.messages import MemberEnded, Outcome, Prompt
+from panvox.settings import Settings
+
+if TYPE_CHECKING:  # `panvox.open` brings it
+    from panvox.compose import Session
+
+QUESTION = "Reply with one word: ready"
+MAX_TOKENS = 512
+"""Room for models that think before they say a word; a few thousandths of a dollar where one is paid."""
+
+DEADLINE = 60.0
+EXCERPT = 24
+ENOUGH_FILES = 1024
+SMALL = ("nano", "mini", "lite", "flash", "small", "tiny", "haiku", "instant", "8b", "4b", "3b", "1b")
+"""In the names of models that cost little, where the provider tells no prices."""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was tried; `duration` in seconds."""
+
+    subject: str
+    ok: bool
+    said: str
+    hint: str = ""
+    duration: float | None = None
+
+
+def doctor(
+    *,
+    json: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Write each check as a line of JSON.")
+    ] = False,
+    settings: SettingsFile = None,
+) -> int:
+    """Check that everything works, with a real answer from each provider.
+
+    One cheap model of each provider is asked once for one word. The exit code is 1 if none of them answers.
+    """
+    say = _say_json if json else _say
+    try:
+        loaded = load_settings(settings)
+    except SettingsError as error:
+        say(Check(subject="settings", ok=False, said=str(error)))
+        return Exit.NOTHING
+    return run(lambda _: _doctor(loaded, say))
+
+
+async def _doctor(settings: Settings, say: Callable[[Check], None]) -> int:
+    say(_settings(settings))
+    say(_open_files())
+    say(await _store(settings))
+    async with panvox.open(without_store(settings)) as session:
+        catalogue = await session.catalogue()
+        for check in _listed(catalogue):
+            say(check)
+        answered = await _ask_each(session, cheapest(catalogue.entries), say)
+    return Exit.ANSWERED if answered else Exit.NOTHING
+
+
+async def _ask_each(session: Session, chosen: Sequence[Entry], say: Callable[[Check], None]) -> bool:
+    """Ask these models; whether any has answered."""
+    if not chosen:
+        return False
+    prompt = Prompt.of(QUESTION, max_tokens=MAX_TOKENS)
+    names = tuple(entry.name for entry in chosen)
+    async with session.stream(prompt, models=names, wait="all", deadline=DEADLINE) as turn:
+        async for event in turn:
+            if isinstance(event, MemberEnded):
+                say(_asked(event.outcome))
+    return any(outcome.answered for outcome in turn.outcomes)
+
+
+def _settings(settings: Settings) -> Check:
+    read = ", ".join(map(str, settings.files)) or "no file, which is fine: defaults and the environment hold"
+    return Check(subject="settings", ok=True, said=read)
+
+
+def _open_files() -> Check:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = 0 <= soft < ENOUGH_FILES
+    return Check(
+        subject="open files",
+        ok=not few,
+        said=f"{'no limit' if soft < 0 else f'{soft:,}'}",
+        hint=f"each model asked takes one: `ulimit -n {hard}` allows more" if few else "",
+    )
+
+
+async def _store(settings: Settings) -> Check:
+    if not settings.store.enabled:
+        return Check(subject="store", ok=True, said="switched off in the settings: runs are not kept")
+    async with panvox.open(settings) as session:
+        if session.store.problem:
+            return Check(subject="store", ok=False, said=session.store.problem)
+        kept = await session.store.runs(limit=1)
+    return Check(
+        subject="store", ok=True, said=f"the latest run is {kept[0].run}" if kept else "empty so far"
+    )
+
+
+def _listed(catalogue: Catalogue) -> Iterator[Check]:
+    for problem in catalogue.problems:
+        said = problem.message.removeprefix(f"{problem.provider}: ")
+        yield Check(subject=problem.provider, ok=False, said=said)
+    if catalogue.entries:
+        providers = len({entry.provider for entry in catalogue.entries})
+        said = f"{plural(len(catalogue.entries), 'model')} of {plural(providers, 'provider')}"
+        yield Check(subject="catalogue", ok=True, said=said)
+    else:
+        yield Check(subject="catalogue", ok=False, said=NONE_FOUND)
+
+
+def cheapest(entries: Sequence[Entry]) -> list[Entry]:
+    """One model of each provider: one that is free, or else costs least, or else sounds small."""
+    chosen: dict[str, Entry] = {}
+    for entry in sorted(entries, key=_cheapness):
+        chosen.setdefault(entry.provider, entry)
+    return list(chosen.values())
+
+
+def _cheapness(entry: Entry) -> tuple[bool, float, bool, int]:
+    price = entry.listing.completion_price if entry.listing else None
+    name = entry.model.lower()
+    small = any(word in name for word in SMALL)
+    return not entry.free, float("inf") if price is None else price, not small, len(name)
+
+
+def _asked(outcome: Outcome) -> Check:
+    name = one_line(outcome.member.name)
+    fault = outcome.fault
+    if outcome.answered:
+        text = one_line(outcome.text)
+        said = f"{name} answered: {text if len(text) <= EXCERPT else text[:EXCERPT] + '…'}"
+    elif fault:
+        said = f"{name}: {fault.category.value.replace('_', ' ')}: {fault.message}"
+    else:
+        said = f"{name}: {outcome.reason}"
+    return Check(
+        subject=outcome.member.provider,
+        ok=outcome.answered,
+        said=said,
+        hint=fault.hint if fault else "",
+        duration=outcome.duration,
+    )
+
+
+def _say_json(check: Check) -> None:
+    print(safe_json(msgspec.json.encode(check).decode()), flush=True)
+
+
+def _say(check: Check) -> None:
+    symbol, style = ("✓", "green") if check.ok else ("✗", "red")
+    line = Text.assemble((f"{symbol} ", style), (one_line(check.subject).ljust(10), "bold"), "  ")
+    line.append("\n    ".join(one_line(part) for part in check.said.splitlines()))
+    if check.duration is not None:
+        line.append(f"  {seconds(check.duration)}", style="dim")
+    if check.hint:
+        line.append(f"\n    → {one_line(check.hint)}")
+    outlet.console().print(line, soft_wrap=True)
+    sys.stdout.flush()

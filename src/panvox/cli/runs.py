@@ -1,0 +1,168 @@
+"""`panvox runs` and `panvox show`: what was asked before, and what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.table import Table
+from rich.text import Text
+
+import panvox
+from panvox.cli import outlet, report
+from panvox.cli.figures import plural, seconds
+from panvox.cli.options import SettingsFile, load_settings
+from panvox.cli.process import Exit, run
+from panvox.cli.text import clean, one_line, safe_json
+from panvox.errors import SelectionError, UsageError
+from panvox.messages import Outcome
+from panvox.settings import Settings
+
+if TYPE_CHECKING:  # the session brings the store when it opens one
+    from panvox.store import RunSummary, StoredRun, StoredTurn
+
+Json = Annotated[bool, Parameter(negative="", show_default=False, help="Write JSON.")]
+
+
+def runs(
+    *,
+    limit: Annotated[int, Parameter(metavar="COUNT", help="How many, the latest first.")] = 20,
+    json: Json = False,
+    settings: SettingsFile = None,
+) -> int:
+    """List earlier runs."""
+    if limit < 1:
+        raise UsageError(f"--limit {limit} is not a number greater than 0")
+    loaded = load_settings(settings)
+    return run(lambda _: _runs(loaded, limit=limit, json=json))
+
+
+async def _runs(settings: Settings, *, limit: int, json: bool) -> int:
+    async with panvox.open(settings) as session:
+        found = await session.store.runs(limit=limit)
+    if json:
+        for summary in found:
+            print(safe_json(msgspec.json.encode(summary).decode()))
+    elif found:
+        console = outlet.console()
+        outlet.show(console, _filled(outlet.listing(console), found))
+    else:
+        print('No run is kept yet: panvox ask "…" makes one.', file=sys.stderr)
+    return Exit.ANSWERED
+
+
+def _filled(table: Table, found: Sequence[RunSummary]) -> Table:
+    table.add_column("run", no_wrap=True, min_width=20)
+    table.add_column("when", no_wrap=True, min_width=16, style="dim")
+    table.add_column("answered", no_wrap=True, min_width=8, justify="right")
+    table.add_column("question", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("consensus", no_wrap=True, overflow="ellipsis", ratio=2)
+    for summary in found:
+        when = datetime.fromtimestamp(summary.started, UTC).astimezone()
+        more = f" (+{summary.turns - 1})" if summary.turns > 1 else ""
+        table.add_row(
+            Text(summary.run),
+            f"{when:%Y-%m-%d %H:%M}",
+            f"{summary.answered} of {summary.asked}",
+            Text(one_line(summary.question) + more),
+            Text(one_line(summary.consensus or _without_consensus(summary))),
+        )
+    return table
+
+
+def _without_consensus(summary: RunSummary) -> str:
+    return "never ended" if summary.duration is None else "-"
+
+
+def show(
+    reference: Annotated[
+        str, Parameter(name="RUN", help="A run's id, as much of it as is unique, or last.")
+    ] = "last",
+    /,
+    *,
+    member: Annotated[
+        str | None, Parameter(metavar="NAME", help="Show only this model: its answer in full, its attempts.")
+    ] = None,
+    full: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Show every answer in full as well.")
+    ] = False,
+    json: Json = False,
+    settings: SettingsFile = None,
+) -> int:
+    """Show a run again: every answer, every failure."""
+    loaded = load_settings(settings)
+    return run(lambda _: _show(loaded, reference, member=member, full=full, json=json))
+
+
+async def _show(settings: Settings, reference: str, *, member: str | None, full: bool, json: bool) -> int:
+    async with panvox.open(settings) as session:
+        stored = await session.store.run(reference)
+    if member is not None:
+        return _show_member(stored, member, json=json)
+    if json:
+        print(safe_json(msgspec.json.encode(stored).decode()))
+        return Exit.ANSWERED
+    out, err = outlet.console(), outlet.console(stderr=True)
+    for turn in stored.turns:
+        outlet.show(err, Text("▸ ", style="dim").append(one_line(turn.prompt.question), style="bold"))
+        report.write(report.Report.of_stored(stored.run, turn), out=out, err=err, full=full)
+        outlet.show(err, Text())
+    return Exit.ANSWERED
+
+
+def _show_member(stored: StoredRun, name: str, *, json: bool) -> int:
+    names = sorted({member.name for turn in stored.turns for member in turn.members})
+    if name not in names:
+        near = ", ".join(get_close_matches(name, names, n=3, cutoff=0.4))
+        hint = f"did you mean {near}?" if near else f"it has {plural(len(names), 'member')}"
+        raise SelectionError(f"the run {stored.run} has no member {name!r}; {hint}")
+    for turn in stored.turns:
+        for outcome in turn.outcomes:
+            if outcome.member.name != name:
+                continue
+            if json:
+                print(safe_json(msgspec.json.encode(outcome).decode()))
+            else:
+                _write_outcome(turn, outcome)
+    return Exit.ANSWERED
+
+
+def _write_outcome(turn: StoredTurn, outcome: Outcome) -> None:
+    out, err = outlet.console(), outlet.console(stderr=True)
+    outlet.show(err, Text("▸ ", style="dim").append(one_line(turn.prompt.question), style="bold"))
+    outlet.show(
+        err, report.heading(outcome.member, f"{report.word(outcome.state)} in {seconds(outcome.duration)}")
+    )
+    if text := clean(outcome.text).strip():
+        out.file.write(text + "\n")
+    out.file.flush()
+    outlet.show(err, Text())
+    outlet.show(err, _facts(outcome))
+
+
+def _facts(outcome: Outcome) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    usage = outcome.answer.usage if outcome.answer else None
+    if outcome.first_token is not None:
+        table.add_row("First token", seconds(outcome.first_token))
+    if usage:
+        table.add_row("Tokens", f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out")
+    if outcome.cost is not None:
+        table.add_row("Cost", f"${outcome.cost}")
+    for number, attempt in enumerate(outcome.attempts, 1):
+        status = f", HTTP {attempt.status}" if attempt.status else ""
+        said = f": {one_line(attempt.message)}" if attempt.message else ""
+        told = f"{report.word(attempt.state)} after {seconds(attempt.duration)}{status}{said}"
+        table.add_row(f"Attempt {number}", Text(told))
+    if outcome.fault:
+        table.add_row("Hint", Text(one_line(outcome.fault.hint)))
+    elif outcome.reason:
+        table.add_row("Reason", Text(one_line(outcome.reason)))
+    return table
