@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 PROMPT ?= What is the capital of France?
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps
+# uv brings certificates of its own; a machine that has some trusts its own, which may be a company's.
+CERTIFICATES := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
+INSTALL := $(UV) pip install $(CERTIFICATES) --quiet --python $(BIN)/python --require-hashes --no-deps
 
 .PHONY: ask install test check lint format types layers lock figures clean
 
@@ -47,7 +49,7 @@ $(UV): requirements/uv.txt
 
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(UV)
 	@$(INSTALL) -r requirements/run.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install $(CERTIFICATES) --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
@@ -55,7 +57,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@touch $@
 
 # Pins every part by hash; the files name no index, so any mirror will do.
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(UV) pip compile $(CERTIFICATES) --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
 lock: | $(UV)
 	echo uv | $(COMPILE) - -o requirements/uv.txt
