@@ -310,7 +310,7 @@ async def test_bad_weights_are_told_to_everybody_who_waits(
         ("os.kill(os.getpid(), 4)", "instructions that the processor lacks", "local.enabled"),
         ("os.kill(os.getpid(), 9)", "was killed, as happens when memory runs out", "local.context"),
         ("os.kill(os.getpid(), 11)", "ended by SIGSEGV", "local install"),
-        ("raise RuntimeError('no room')", "ended with status 1: RuntimeError: no room", "local install"),
+        ("raise MemoryError('no room')", "ended with status 1: MemoryError: no room", "local install"),
         ("print('0.1 E cause\\n0.2 E effect', file=sys.stderr); sys.exit(3)", "status 3: cause", "local"),
     ],
 )

@@ -157,6 +157,13 @@ class Session:
         self._local = local
         self._sources = {source.provider: source for source in sources(settings)}
         self._catalogue: Catalogue | None = None
+        network = settings.network
+        self._deadlines = Deadlines(
+            connect=network.connect_timeout,
+            first_token=network.first_token_timeout,
+            idle=network.idle_timeout,
+            total=network.total_timeout,
+        )
 
     async def catalogue(self) -> Catalogue:
         """The models that can be asked, and why some cannot; found once in a session."""
@@ -195,7 +202,7 @@ class Session:
         """The model behind an entry of the catalogue."""
         if entry.provider == _LOCAL:
             return self._local_model(entry)
-        source, network = self._sources[entry.provider], self.settings.network
+        source = self._sources[entry.provider]
         return HttpModel(
             name=entry.name,
             model=entry.model,
@@ -203,12 +210,7 @@ class Session:
             transport=self._transport,
             base_url=source.vendor.base_url,
             key=source.plain_key,
-            deadlines=Deadlines(
-                connect=network.connect_timeout,
-                first_token=network.first_token_timeout,
-                idle=network.idle_timeout,
-                total=network.total_timeout,
-            ),
+            deadlines=self._deadlines,
         )
 
     def _local_model(self, entry: Entry) -> Model:
@@ -219,6 +221,7 @@ class Session:
             transport=self._transport,
             sample=sample,
             max_tokens=self.settings.local.max_tokens,
+            deadlines=self._deadlines,
         )
 
     @asynccontextmanager

@@ -39,7 +39,7 @@ TEMPLATE = """\
 # samples = 5                       # answers that it gives to one prompt
 # context = 2048                    # tokens of prompt and answer together, for each sample
 # max_tokens = 512                  # tokens of an answer at most
-# threads = 4                       # threads to compute with; all cores if unset
+# threads = 4                       # threads to compute with; all cores but one, at most eight, if unset
 
 [store]
 # enabled = true                    # whether runs are kept

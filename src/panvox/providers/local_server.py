@@ -101,7 +101,10 @@ def _serve(order: Order) -> Any:  # noqa: ANN401 - the engine has no types
     parameters.cache_idle_slots = False
     parameters.ui = False
     parameters.endpoint_slots = False
-    return Server(parameters)
+    try:
+        return Server(parameters)
+    except RuntimeError:  # says less than the log, into which a traceback would be mixed letter by letter
+        sys.exit(1)
 
 
 def _fitting_threads() -> int:

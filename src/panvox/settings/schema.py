@@ -179,7 +179,7 @@ class Local(Section):
     )
     max_tokens: Tokens = Field(512, description="tokens of an answer at most")
     threads: int | None = Field(
-        None, ge=1, le=1024, description="threads to compute with; all cores if unset"
+        None, ge=1, le=1024, description="threads to compute with; all cores but one, at most eight, if unset"
     )
 
 
