@@ -143,6 +143,58 @@ async def test_228_recorded_models_end_in_228_typed_outcomes(
         assert best.member.model != "NullModel"
 
 
+PROMISE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: keep-alive\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+SAID = b'data: {"choices":[{"delta":{"content":"42"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+
+async def test_a_local_server_may_promise_to_keep_its_connection_and_close_it(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+        writer.write(PROMISE + b"%x\r\n%b\r\n0\r\n\r\n" % (len(SAID), SAID))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        provider = {"id": "mine", "base_url": f"http://127.0.0.1:{port}/v1", "models": ["model"]}
+        settings = Settings.model_validate({"providers": [provider], "store": {"enabled": False}})
+        async with panvox.open(settings) as session:
+            for _ in range(3):
+                result = await session.ask(SUM)
+                assert result.states == {"answered": 1}
+
+
+async def test_a_key_that_a_provider_repeats_is_not_shown(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = b'{"error": {"message": "Incorrect API key provided: canary-9d1f."}}'
+        head = b"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\nContent-Length: "
+        writer.write(head + str(len(body)).encode() + b"\r\nConnection: close\r\n\r\n" + body)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        file = tmp_path / "panvox.toml"
+        file.write_text(
+            f"[store]\npath = 'runs.db'\n[[providers]]\nid = 'mine'\nkey_env = 'MINE_KEY'\n"
+            f"base_url = 'http://127.0.0.1:{port}/v1'\nmodels = ['model']\n"
+        )
+        settings = await asyncio.to_thread(load, explicit=file, environ={"MINE_KEY": "canary-9d1f"})
+        result = await panvox.ask(SUM, settings=settings)
+    fault = result.outcomes[0].fault
+    assert fault is not None
+    assert fault.message == "Incorrect API key provided: ***."
+    assert b"canary" not in (tmp_path / "runs.db").read_bytes()
+
+
 # --- what cannot be done ---
 
 

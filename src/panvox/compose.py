@@ -25,6 +25,7 @@ from panvox.protocols import Dialect, Model
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
+from panvox.providers.unpooled import Unpooled
 from panvox.providers.weights import find_weights
 from panvox.settings import Settings, load
 from panvox.store import NullJournal, SqlJournal, StoredRun, default_path, open_journal
@@ -207,7 +208,7 @@ class Session:
             name=entry.name,
             model=entry.model,
             dialect=DIALECTS[source.vendor.dialect],
-            transport=self._transport,
+            transport=Unpooled(self._transport) if source.vendor.loopback else self._transport,
             base_url=source.vendor.base_url,
             key=source.plain_key,
             deadlines=self._deadlines,

@@ -13,6 +13,7 @@ from panvox.catalog.sources import Source
 from panvox.catalog.weights import lineage
 from panvox.errors import Failure, Internal, TimedOut, Unauthorised
 from panvox.protocols import Dialect, Listing, Transport
+from panvox.redaction import masked
 
 _LONGEST_NAME = 200
 
@@ -135,5 +136,5 @@ def _free(source: Source, listing: Listing) -> bool:
 
 def _safe(text: str, key: str | None) -> str:
     """What a provider said, on one line that may be shown: some repeat the key that they refuse."""
-    text = text.replace(key, "***") if key else text
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:300]
+    shown = masked(text, key)
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in shown).split())[:300]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import ssl
+from functools import lru_cache
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
@@ -20,6 +21,7 @@ _LONGEST = 200  # characters that are quoted from a server
 _NO_FILES_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
 
 
+@lru_cache(maxsize=8192)  # a model is asked at one address again and again, and reading it takes a while
 def readable(address: str) -> URL:
     """An address to which a request can be sent. Raises `Unreachable`."""
     try:
@@ -73,7 +75,7 @@ def before_head(error: Exception, url: URL, *, connect_timeout: float) -> Failur
             return _by_proxy(f"The proxy gives no connection to {where}: {quoted(str(error))}")
 
 
-def in_body(error: Exception, url: URL) -> Failure:
+def in_body(error: BaseException, url: URL) -> Failure:
     """The reply of `url` broke off after its head."""
     where = _place(url)
     match error:
@@ -96,8 +98,8 @@ def too_long(url: URL, most: int) -> Failure:
 def redirected(url: URL, status: int, location: str) -> Failure:
     """The reply of `url` sends us elsewhere."""
     return Malformed(
-        f"{_place(url)} redirects to {quoted(location) or 'nowhere'}; redirects are not followed, since the key"
-        " would go along.",
+        f"{_place(url)} redirects to {quoted(location) or 'nowhere'}; redirects are not followed,"
+        " since the key would go along.",
         status=status,
         hint="If that is the right address, set it as the provider's base_url.",
     )

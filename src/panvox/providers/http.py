@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 
 from panvox.errors import Failure, Truncated
 from panvox.messages import End, Event, Prompt
 from panvox.protocols import Decoder, Dialect, Reply, Transport
 from panvox.providers.deadlines import Deadlines, Watchdog
+from panvox.redaction import without_secret
 
 __all__ = ["Deadlines", "HttpModel"]
 
@@ -56,17 +57,22 @@ class HttpModel:
         """Ask; see `Model`. Raises `TimedOut` and whatever the dialect and the transport raise."""
         request = self._dialect.request(prompt, self._model, base_url=self._base_url, key=self._key)
         sending = self._transport.send(request, connect_timeout=self._deadlines.connect)
-        return _Call(sending, self._dialect, Watchdog(self._deadlines, self.name))
+        return _Call(sending, self._dialect, Watchdog(self._deadlines, self.name), self._key)
 
 
 class _Call:
     """One call on its way: entered, it waits for the reply; iterated, it gives the events of the answer."""
 
-    __slots__ = ("_chunks", "_decoder", "_dialect", "_ended", "_events", "_sending", "_watchdog")
+    __slots__ = ("_chunks", "_decoder", "_dialect", "_ended", "_events", "_key", "_sending", "_watchdog")
 
     def __init__(
-        self, sending: AbstractAsyncContextManager[Reply], dialect: Dialect, watchdog: Watchdog
+        self,
+        sending: AbstractAsyncContextManager[Reply],
+        dialect: Dialect,
+        watchdog: Watchdog,
+        key: str | None,
     ) -> None:
+        self._key = key
         self._sending = sending
         self._dialect = dialect
         self._watchdog = watchdog
@@ -74,14 +80,17 @@ class _Call:
         self._ended = False
 
     async def __aenter__(self) -> AsyncIterator[Event]:
-        async with AsyncExitStack() as stack:
-            stack.callback(self._watchdog.close)
+        try:
             with self._watchdog:
-                reply = await stack.enter_async_context(self._sending)
-            if reply.status != _OK:
-                raise await self._refusal(reply)
-            self._decoder = self._dialect.decoder(reply.headers.get("Content-Type", ""))
-            stack.pop_all()
+                reply = await self._sending.__aenter__()
+        except BaseException:
+            self._watchdog.close()
+            raise
+        try:
+            self._decoder = await self._decoder_of(reply)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
         self._chunks = reply.chunks()
         return self
 
@@ -96,11 +105,14 @@ class _Call:
 
     async def __anext__(self) -> Event:
         while True:
-            for event in self._events:
-                self._watchdog.answering = True
-                if type(event) is End:
-                    self._ended, self._events = True, iter(())
-                return event
+            try:
+                for event in self._events:
+                    self._watchdog.answering = True
+                    if type(event) is End:
+                        self._ended, self._events = True, iter(())
+                    return event
+            except Failure as failure:
+                raise without_secret(failure, self._key) from failure.__cause__
             if self._ended:
                 raise StopAsyncIteration
             await self._read_on()
@@ -115,6 +127,16 @@ class _Call:
             self._ended, self._events = True, _close(self._decoder, broken)
         else:
             self._events = self._decoder.feed(data)
+
+    async def _decoder_of(self, reply: Reply) -> Decoder:
+        if reply.status != _OK:
+            raise without_secret(await self._refusal(reply), self._key)
+        return self._dialect.decoder(reply.headers.get("Content-Type", ""))
+
+    async def _accept(self, reply: Reply) -> Decoder:
+        if reply.status != _OK:
+            raise await self._refusal(reply)
+        return self._dialect.decoder(reply.headers.get("Content-Type", ""))
 
     async def _refusal(self, reply: Reply) -> Failure:
         """What a reply other than 200 says, as far as it can be had soon and in reasonable length."""

@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -24,10 +24,11 @@ import msgspec
 from panvox.dialects.openai import OpenAI
 from panvox.errors import InvalidRequest, LocalUnavailable, Unreachable
 from panvox.messages import Event, ImagePart, Message, Prompt, TextPart
-from panvox.protocols import Reply, Request, Transport
+from panvox.protocols import Transport
 from panvox.providers import local_server
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local_server import Order
+from panvox.providers.unpooled import Unpooled
 from panvox.providers.weights import ENGINE, check_weights, find_weights
 
 _LOADING = 300.0  # seconds that weights may take to load; the largest files come from slow disks
@@ -261,22 +262,6 @@ def _how(status: int) -> str:
         return f"with status {status}"
 
 
-class _Unpooled:
-    """A transport whose connections serve one call each.
-
-    The engine promises to keep a connection and closes it after each stream: the next call on it would fail.
-    """
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def send(self, request: Request, *, connect_timeout: float) -> AbstractAsyncContextManager[Reply]:
-        headers = {**request.headers, "Connection": "close"}
-        return self._transport.send(
-            msgspec.structs.replace(request, headers=headers), connect_timeout=connect_timeout
-        )
-
-
 class LocalModel:
     """A `Model` that asks a `LocalServer`; `sample` counts from 0.
 
@@ -296,7 +281,7 @@ class LocalModel:
     ) -> None:
         self.name = name
         self._server = server
-        self._transport = _Unpooled(transport)
+        self._transport = Unpooled(transport)
         self._sample = sample
         self._max_tokens = max_tokens
         self._deadlines = deadlines

@@ -21,7 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from panvox.errors import Failure
 from panvox.protocols import Reply, Request
 from panvox.providers.breakdowns import before_head, in_body, readable, redirected, too_long
-from panvox.providers.sessions import Caps, Response, Sessions, ask_why, read_proxy, read_trust
+from panvox.providers.sessions import Caps, Response, Sessions, read_proxy, read_trust
 
 if sys.platform != "win32":
     import resource
@@ -109,7 +109,8 @@ class _Lines:
         return True
 
     def _lost(self, line: asyncio.Future[None]) -> None:
-        ask_why(line)
+        if not line.cancelled():
+            line.exception()  # asyncio complains of errors that nobody has asked for
         reader = self._readers.pop(line)
         if reader is None:
             self._idle -= 1
@@ -125,6 +126,7 @@ class _Exchange:
         "_connect_timeout",
         "_content",
         "_failure",
+        "_line",
         "_lines",
         "_most",
         "_request",
@@ -146,15 +148,24 @@ class _Exchange:
         self._failure: Failure | None = None
 
     async def __aenter__(self) -> Self:
+        request = self._request
         await self._lines.free.acquire()
         try:
-            self._response = await self._ask()
+            response = await self._sessions.of(self._url).request(
+                request.method,
+                self._url,
+                headers=request.headers,
+                data=_body(request.body),
+                allow_redirects=False,
+                timeout=_only_connecting(self._connect_timeout),
+            )
+        except self._sessions.errors as error:
+            self._lines.free.release()
+            raise before_head(error, self._url, connect_timeout=self._connect_timeout) from error
         except BaseException:
             self._lines.free.release()
             raise
-        self._content = self._response.content
-        self._lines.take(self._response.lost, self)
-        self._content.on_eof(self._ended)
+        self._take(response)
         if 300 <= self.status < 400:
             await self._leave()
             raise redirected(self._url, self.status, self.headers.get("Location", ""))
@@ -169,24 +180,17 @@ class _Exchange:
         finally:
             await self._leave()
 
-    async def _ask(self) -> Response:
-        request = self._request
-        try:
-            response = await self._sessions.of(self._url).request(
-                request.method,
-                self._url,
-                headers=request.headers,
-                data=_Body(request.body) if request.body else None,
-                allow_redirects=False,
-                timeout=_only_connecting(self._connect_timeout),
-            )
-        except self._sessions.errors as error:
-            raise before_head(error, self._url, connect_timeout=self._connect_timeout) from error
+    def _take(self, response: aiohttp.ClientResponse) -> None:
         assert isinstance(response, Response)  # noqa: S101 - the sessions make no other
-        return response
+        self._response = response
+        self._content = response.content
+        self._line = response.lost
+        if self._line is not None:
+            self._lines.take(self._line, self)
+            self._content.on_eof(self._ended)
 
     async def _leave(self) -> None:
-        """Leave the connection alone if the reply was read to its end, else break it."""
+        """Leave the connection alone if the reply was received to its end, else break it."""
         self._response.close()
         try:
             await self._response.wait_for_close()
@@ -237,9 +241,9 @@ class _Exchange:
 
     def _break(self, error: Exception) -> bytes:
         """What had arrived before `error` and was not read yet; the failure comes after it."""
-        if isinstance(error, RuntimeError) and not self._response.lost.done():
+        if isinstance(error, RuntimeError) and self._line is not None and not self._line.done():
             raise error  # two readers at once, which is nothing that a server does
-        self._failure = in_body(error, self._url)
+        self._failure = in_body(self._response.why_lost or error, self._url)
         self._failure.__cause__ = error
         content = self._content
         held = b"".join(content._buffer)[content._buffer_offset :]  # noqa: SLF001 - aiohttp would drop it
@@ -251,8 +255,8 @@ class _Exchange:
 
     def _ended(self) -> None:
         """The reply was received to its end, and aiohttp has just put the connection by."""
-        if not self._lines.put_by(self._response.lost):
-            self._response.wire.abort()
+        if self._line is not None and not self._lines.put_by(self._line):
+            self._response.break_connection()
 
     def connection_lost(self) -> None:
         """End the wait of a reader.
@@ -261,17 +265,23 @@ class _Exchange:
         connection and leaves the reader to wait for ever.
         """
         if self._content.exception() is None and not self._content.is_eof():
-            self._content.set_exception(self._response.why_lost() or aiohttp.ClientConnectionError())
+            self._content.set_exception(aiohttp.ClientConnectionError())
 
 
-class _Body(aiohttp.Payload):
-    """The pieces of a request, written as they are; long ones, which members share, are never copied."""
+def _body(pieces: tuple[bytes, ...]) -> bytes | aiohttp.Payload | None:
+    """A short body as one, which is cheaper to send than its pieces; a long one without a copy of it."""
+    size = sum(map(len, pieces))
+    return _LongBody(pieces, size) if size > _SLICE else b"".join(pieces) or None
+
+
+class _LongBody(aiohttp.Payload):
+    """The pieces of a request, written as they are: members share them."""
 
     _autoclose = True  # it holds nothing that needs closing
 
-    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+    def __init__(self, pieces: tuple[bytes, ...], size: int) -> None:
         super().__init__(pieces)
-        self._size = sum(map(len, pieces))
+        self._size = size
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """The request as text."""
@@ -279,9 +289,6 @@ class _Body(aiohttp.Payload):
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send all pieces, no faster than the server takes them."""
-        if self._size is not None and self._size <= _SLICE:
-            await writer.write(b"".join(self._value))
-            return
         for piece in self._value:
             view = memoryview(piece)
             for start in range(0, len(piece), _SLICE):

@@ -1,0 +1,18 @@
+"""The one place that knows what must not be shown."""
+
+from __future__ import annotations
+
+from panvox.errors import Failure, failure_from
+
+MASK = "***"
+
+
+def masked(text: str, secret: str | None) -> str:
+    """`text` without `secret`: some providers repeat the key that they refuse."""
+    return text.replace(secret, MASK) if secret else text
+
+
+def without_secret(failure: Failure, secret: str | None) -> Failure:
+    """The same failure, in words that leave `secret` out."""
+    message = masked(failure.fault.message, secret)
+    return failure if message == failure.fault.message else failure_from(failure.fault, message)
