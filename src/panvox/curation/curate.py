@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from panvox.curation.centre import most_central, words
 from panvox.curation.extract import extract
@@ -11,6 +11,10 @@ from panvox.messages import Group, Identity, Outcome, Verdict
 
 EXCERPT = 120
 """Characters of a text that stand for it where no final answer could be read."""
+
+
+CENTRE_OF = 300
+"""Free texts of which the centre is found at most, taken evenly: the centre of more moves little."""
 
 
 class _Gathering:
@@ -40,7 +44,7 @@ class Curator:
         self._asked = len(members)
         self._groups: dict[str, _Gathering] = {}
         self._answers_of: dict[str, list[_Gathering]] = {}
-        self._words: dict[str, Mapping[str, int]] = {}
+        self._free_texts: dict[str, str] = {}
         self._fastest: Outcome | None = None
         self.lineages_asked = len({lineage_of(member) for member in members})
         self.answered = 0
@@ -58,7 +62,7 @@ class Curator:
     def _place(self, outcome: Outcome) -> None:
         found = extract(outcome.text, self._question)
         if found is None:
-            self._words[outcome.member.name] = words(outcome.text)
+            self._free_texts[outcome.member.name] = outcome.text
         shown = found.shown if found else _excerpt(outcome)
         key = f"={found.key}" if found else f"~{' '.join(outcome.text.split())}"
         if key not in self._groups:
@@ -80,8 +84,12 @@ class Curator:
         """Votes of the largest group."""
         return max((group.votes for group in self._groups.values()), default=0.0)
 
-    def verdict(self) -> Verdict:
-        """The verdict on what has been added so far."""
+    def verdict(self, *, provisional: bool = False) -> Verdict:
+        """The verdict on what has been added so far.
+
+        A `provisional` one does without the centre of free texts, which costs a pass over all of them; it
+        names who was first instead.
+        """
         groups = self._ranked()
         leading = groups[0] if groups else None
         agreed = leading is not None and leading.share > 0.5 and len(leading.members) > 1
@@ -91,7 +99,7 @@ class Curator:
             lineages=len(self._answers_of),
             groups=groups,
             consensus=leading.answer if leading and agreed else None,
-            best=self._best(groups),
+            best=self._first(groups) if provisional else self._best(groups),
             fastest=self._fastest.member.name if self._fastest else None,
         )
 
@@ -111,14 +119,17 @@ class Curator:
             representative=min(group.members, key=_arrival).member.name,
         )
 
+    def _first(self, groups: Sequence[Group]) -> str | None:
+        return groups[0].representative if groups else None
+
     def _best(self, groups: Sequence[Group]) -> str | None:
         """The most central text where most are free texts, else whoever was first in the leading group."""
-        if not groups:
-            return None
-        names = list(self._words)
+        names = list(self._free_texts)
         if len(names) < 3 or len(names) <= self.answered / 2:
-            return groups[0].representative
-        return names[most_central([self._words[name] for name in names])]
+            return self._first(groups)
+        step = -(-len(names) // CENTRE_OF)
+        names = names[::step]
+        return names[most_central([words(self._free_texts[name]) for name in names])]
 
 
 def _arrival(outcome: Outcome) -> float:

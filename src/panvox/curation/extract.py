@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 SHORT = 60
@@ -46,6 +47,8 @@ _ANNOUNCED = re.compile(
     r"[\s:：*_$(（\[]*([^\n]+)",
     re.IGNORECASE,
 )
+_MARKS = (('"', _FIELD), ("\\boxed", _BOX), ("</", _TAG), ("]", _BRACKET))
+"""The kinds of mark, clearest first, each with what a text must hold to have one: most texts have none."""
 _CHOICE = re.compile(
     r"^[\s(（\[*_$\\]*(?:[Oo]ption\s+|选项|[Tt]he answer is:?\s*\(?)?([A-Z])(?:[)）\].,:;：；。、*_\s$<]|$)"
 )
@@ -71,13 +74,13 @@ def extract(text: str, question: str) -> Extract | None:
     text = text.strip()
     if not text:
         return None
-    options = _options(question)
-    if options:
-        return _option(text, options)
+    asked = _asked(question)
+    if asked.options:
+        return _option(text, asked.options)
     marked = _marked(text)
     if marked is not None:
         return canonical(marked)
-    if _ASKS_NUMBER.search(question) and (numbers := _NUMBER.findall(text[-_TAIL:])):
+    if asked.number and (numbers := _NUMBER.findall(text[-_TAIL:])):
         return canonical(numbers[-1])
     if len(text) <= SHORT and "\n" not in text:
         return canonical(_after_echo(text, question) or text)
@@ -97,9 +100,18 @@ def canonical(answer: str) -> Extract | None:
     return Extract(words, shown)
 
 
-def _options(question: str) -> frozenset[str]:
+class _Asked(NamedTuple):
+    """What a question asks for: one of the lettered options, if any, or a number."""
+
+    options: frozenset[str]
+    number: bool
+
+
+@lru_cache(maxsize=64)
+def _asked(question: str) -> _Asked:
     letters = frozenset(_OPTIONS.findall(question))
-    return letters if {"A", "B"} <= letters else frozenset()
+    options = letters if {"A", "B"} <= letters else frozenset()
+    return _Asked(options, bool(_ASKS_NUMBER.search(question)))
 
 
 def _option(text: str, options: frozenset[str]) -> Extract | None:
@@ -118,8 +130,8 @@ def _marked(text: str) -> str | None:
 
 def _marks(text: str) -> list[str]:
     """Everything that the clearest kind of mark in the text marks, in order."""
-    for pattern in (_FIELD, _BOX, _TAG, _BRACKET):
-        found = pattern.findall(text)
+    for sign, pattern in _MARKS:
+        found = pattern.findall(text) if sign in text else None
         if found:
             return [str(mark).strip('"[]') for mark in found]
     return [_first_clause(clause) for clause in _ANNOUNCED.findall(text[-_TAIL:])]

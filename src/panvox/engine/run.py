@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from panvox.curation import Curator
 from panvox.engine.conversation import Past, prompt_for
@@ -38,6 +39,10 @@ from panvox.messages import (
 )
 from panvox.protocols import Journal, Model
 from panvox.waiting import Wait
+
+WAVE = 16
+"""Members that start in one round of the loop; in the next it reads what has arrived. If all started in one,
+the first answer would be read when the last request is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,9 @@ class Turn:
         self._identities = tuple(member.identity for member in run.members)
         self._ledger = Ledger(self._identities)
         self._curator = Curator(prompt.question, self._identities)
-        self._mailbox = Mailbox(self._curator.verdict)
+        self._mailbox = Mailbox(
+            members=len(run.members), verdict=partial(self._curator.verdict, provisional=True)
+        )
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._tasks: list[asyncio.Task[None]] = []
@@ -140,7 +147,7 @@ class Turn:
         return self
 
     async def __anext__(self) -> RunEvent:
-        event = await self._mailbox.take()
+        event = self._mailbox.take_nowait() or await self._mailbox.take()
         if event is None:
             raise StopAsyncIteration
         return event
@@ -208,7 +215,8 @@ class Turn:
     def past(self) -> Past:
         """This turn as the next one will look back on it."""
         answers = {o.member.name: o.text for o in self.outcomes if o.answered}
-        return Past(prompt=self._prompt, answers=answers, chosen=answers.get(self.verdict.best or "", ""))
+        verdict = self.ended.verdict if self.ended else self.verdict
+        return Past(prompt=self._prompt, answers=answers, chosen=answers.get(verdict.best or "", ""))
 
     # --- the work ---
 
@@ -243,55 +251,52 @@ class Turn:
             )
         )
         async with asyncio.TaskGroup() as members:
-            self._tasks = [
-                members.create_task(self._ask(member, record), name=member.identity.name)
-                for member, record in zip(self._members, self._ledger.records(), strict=True)
-            ]
-            if self._stopped:
-                for task in self._tasks:
-                    task.cancel()
+            for member, record in zip(self._members, self._ledger.records(), strict=True):
+                if len(self._tasks) % WAVE == 0:
+                    await asyncio.sleep(0)
+                if self._stopped:
+                    break
+                task = members.create_task(self._ask(member, record), name=member.identity.name)
+                self._tasks.append(task)
         for record in self._ledger.records():
             if record.state.open:  # cancelled before its task took a first step
                 self._book_cancelled(record)
 
     async def _ask(self, member: Member, record: Record) -> None:
-        try:
-            self._ledger.begin(record, self._now())
-            self._mailbox.put(MemberStarted(record.identity.name, record.started))
-            fault = await self._hear(member, record)
-        except asyncio.CancelledError:
-            self._book_cancelled(record)
-            raise
-        self._book(record, State(fault.category.value) if fault else State.ANSWERED, fault=fault)
-
-    async def _hear(self, member: Member, record: Record) -> Fault | None:
-        """Listen until the end; what went wrong, if anything did."""
-        lane = self._mailbox.lane(record.identity.name)
-        prompt = self._prompt_for(record.identity.name, self._prompt)
+        """Ask one member, listen to its end, book how it ended; every event of every member passes here."""
+        name = record.identity.name
+        self._ledger.begin(record, self._now())
+        self._mailbox.put(MemberStarted(name, record.started))
+        lane = self._mailbox.lane(name)
+        add, put_text = record.fold.add, lane.put_text
         limit = asyncio.timeout(member.deadline)
+        fault: Fault | None = None
         try:
-            async with limit, member.model.stream(prompt) as events:
+            async with limit, member.model.stream(self._prompt_for(name, self._prompt)) as events:
                 async for event in events:
-                    record.fold.add(event)
+                    add(event)
                     if isinstance(event, Text):
-                        lane.put_text(event.text)
+                        put_text(event.text)
                     elif isinstance(event, Reasoning):
                         lane.put_reasoning(event.text)
                     elif not isinstance(event, ToolCallDelta):
                         continue
                     if record.first_token is None:
                         record.first_token = self._now() - record.started
+        except asyncio.CancelledError:
+            lane.close()
+            self._book_cancelled(record)
+            raise
         except Failure as failure:
-            return failure.fault
+            fault = failure.fault
         except TimeoutError as error:
-            if limit.expired():
-                return TimedOut(f"no end within the {member.deadline:g} s given to this model").fault
-            return Internal(f"{member.model.name}: {error!r}").fault
+            fault = _timed_out(member, error, expired=limit.expired())
         except Exception as error:  # noqa: BLE001 - a defect in one model must not end the others
-            return Internal(f"{type(error).__name__} in {member.model.name}: {error}").fault
-        if not record.fold.ended:
-            return Truncated("the model stopped without an end").fault
-        return None
+            fault = Internal(f"{type(error).__name__} in {member.model.name}: {error}").fault
+        lane.close()
+        if fault is None and not record.fold.ended:
+            fault = Truncated("the model stopped without an end").fault
+        self._book(record, State(fault.category.value) if fault else State.ANSWERED, fault=fault)
 
     def _book_cancelled(self, record: Record) -> None:
         match self._stopped:
@@ -344,3 +349,9 @@ class Turn:
         )
         await self._journal.finish(self.ended)
         self._mailbox.put(self.ended)
+
+
+def _timed_out(member: Member, error: TimeoutError, *, expired: bool) -> Fault:
+    if expired:
+        return TimedOut(f"no end within the {member.deadline:g} s given to this model").fault
+    return Internal(f"{member.model.name}: {error!r}").fault
