@@ -1,0 +1,1 @@
+"""What panvox costs. Each module answers one question."""
