@@ -44,30 +44,6 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     body: int = 1 << 26
 
 
-class _Request(aiohttp.ClientRequest):
-    """A request whose body, given as bytes, goes out right behind its head.
-
-    Before Python 3.12 aiohttp starts a task for every body, which costs a tenth of the way to the first token.
-    """
-
-    _short = b""
-
-    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        """Take the body."""
-        if isinstance(body, bytes):
-            self._short = body
-            self.headers["Content-Length"] = str(len(body))
-        else:
-            super().update_body_from_data(body, _stacklevel)
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Send the request; a long body is sent in the background."""
-        response = await super().send(conn)
-        if self._short and conn.transport is not None:
-            conn.transport.write(self._short)
-        return response
-
-
 class Response(aiohttp.ClientResponse):
     """A reply that knows its connection to the end, and breaks it when it is left early."""
 
@@ -138,7 +114,6 @@ class Sessions:
             proxy=proxy if proxy is not None and not _speaks_socks(proxy) else None,
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
-            request_class=_Request,
             response_class=Response,
             timeout=aiohttp.ClientTimeout(),
             read_bufsize=_READ_AHEAD,
