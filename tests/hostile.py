@@ -130,6 +130,9 @@ class Listener:
             await self.serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # that is what these servers are for
+        except RuntimeError:
+            if not writer.is_closing():  # uvloop's way to say that the client has gone
+                raise
         finally:
             self._left.set()
             self._tasks.discard(task)

@@ -133,11 +133,6 @@ class _Call:
             raise without_secret(await self._refusal(reply), self._key)
         return self._dialect.decoder(reply.headers.get("Content-Type", ""))
 
-    async def _accept(self, reply: Reply) -> Decoder:
-        if reply.status != _OK:
-            raise await self._refusal(reply)
-        return self._dialect.decoder(reply.headers.get("Content-Type", ""))
-
     async def _refusal(self, reply: Reply) -> Failure:
         """What a reply other than 200 says, as far as it can be had soon and in reasonable length."""
         body = bytearray()
