@@ -369,9 +369,9 @@ def report(sizes: Sequence[tuple[int, int, int]], *, in_flight: int) -> str:
 
 
 FULL = (
-    (10, HOSTS, 5),
-    (100, HOSTS, 5),
-    (300, HOSTS, 5),
+    (10, HOSTS, 3),
+    (100, HOSTS, 3),
+    (300, HOSTS, 3),
     (300, 1, 3),
     (1_000, HOSTS, 3),
     (1_000, 1, 2),
