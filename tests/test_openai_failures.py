@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panvox.dialects import waits
-from panvox.dialects.openai import OpenAI, errors
+from panvox.dialects import refusals, waits
+from panvox.dialects.openai import OpenAI
 from panvox.errors import Category, Fault, Owner, Retry
 from tests.wire import json_values
 
@@ -21,7 +21,7 @@ NOW = 1_795_233_500.0  # 2026-11-21T03:58:20Z
 def fault(status: int, body: object = b"", /, **headers: str) -> Fault:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     spelled = {name.replace("_", "-"): value for name, value in headers.items()}
-    return errors.failure(status, spelled, data, now=NOW).fault
+    return refusals.failure(status, spelled, data, now=NOW).fault
 
 
 def openai(message: str, code: str | None = None, type: str | None = None) -> dict[str, object]:  # noqa: A002 - their word

@@ -1,8 +1,11 @@
 """How families of vendors spell prompts, events, errors and model lists; pure, without any I/O.
 
-openai       the chat-completions dialect, which most providers and local servers speak
-sse          server-sent events out of bytes
-think_tags   thinking that hides in the text
-waits        when a provider wants us back, in every spelling
-foreign      JSON that bends the rules, and excerpts that are safe to show
+openai              the chat-completions dialect, which most providers and local servers speak
+
+replies             bytes of a reply to its pieces, whatever the reply turns out to be
+answering           the state of one answer, and what its end amounts to
+refusals            replies with another status to failures; complaints and refusal_words are its reading
+waits               when a provider wants us back, in every spelling
+sse · think_tags    server-sent events out of bytes · thinking that hides in the text
+foreign             JSON that bends the rules, and excerpts that are safe to show
 """

@@ -2,8 +2,7 @@
 
 dialect                                      what panvox.protocols.Dialect asks for
 encoding                                     prompts to requests
-decoding ─► chunks ─► answering · usage      replies to events
-errors ─► complaints · refusals              replies with another status to failures
+reading ─► chunks · usage                    replies to events
 listings                                     model lists
 """
 

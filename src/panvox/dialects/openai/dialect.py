@@ -14,10 +14,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from panvox.dialects.openai import errors
-from panvox.dialects.openai.decoding import ReplyDecoder
+from panvox.dialects import refusals
 from panvox.dialects.openai.encoding import encode
 from panvox.dialects.openai.listings import read_listings
+from panvox.dialects.openai.reading import ChunkReading
+from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure
 from panvox.messages import Prompt
 from panvox.protocols import Decoder, Listing, Request
@@ -46,11 +47,11 @@ class OpenAI(msgspec.Struct, frozen=True):
 
         Every type is taken: one that cannot be read makes the decoder raise `Malformed`, with an excerpt.
         """
-        return ReplyDecoder(content_type)
+        return ReplyDecoder(content_type, ChunkReading())
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What a reply with another status means. A `RateLimited` has as code what there was too much of."""
-        return errors.failure(status, headers, body)
+        return refusals.failure(status, headers, body)
 
     def listing_request(self, *, base_url: str, key: str | None) -> Request:
         """The call that lists models."""

@@ -2,7 +2,7 @@
 
 A provider says why by a status, by code words, by sentences, or by all of them in conflict. They are asked
 in the order of how precise they are: numbers that can never fit, code words, sentences, status. The words
-stand in the tables of `refusals`.
+stand in the tables of `refusal_words`.
 
 A 429 has seven kinds. Money is `OutOfMoney`, a spent day or month `OutOfQuota`, what will never fit
 `TooLarge`; the other four are `RateLimited`, with the kind as `code`: "requests", "tokens", "concurrency" or
@@ -18,10 +18,10 @@ from http import HTTPStatus
 
 import msgspec
 
+from panvox.dialects import refusal_words as words
 from panvox.dialects import waits
+from panvox.dialects.complaints import Complaint, complaint_in, read_complaint
 from panvox.dialects.foreign import excerpt
-from panvox.dialects.openai import refusals as words
-from panvox.dialects.openai.complaints import Complaint, complaint_in, read_complaint
 from panvox.errors import (
     Failure,
     Forbidden,

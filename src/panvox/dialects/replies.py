@@ -1,24 +1,21 @@
 """Bytes of one reply as events, whatever the reply turns out to be.
 
-    Decoder ──► a stream of server-sent events ──► chunk, chunk, … ──► Answering ──► events
-            ├─► one whole JSON reply ───────────► one chunk ────────►
-            └─► a page, a picture, …: `Malformed`, with an excerpt
+    ReplyDecoder ──► pieces of a stream (server-sent events, lines, …) ──► Reading ──► events
+                 ├─► one whole JSON reply ───────────────────────────────► Reading ──► events
+                 └─► a page, a picture, …: `Malformed`, with an excerpt
 
 The first byte decides, since content types are often wrong or missing; only a type that can never be read
-(HTML, images, …) decides by itself.
+(HTML, images, …) decides by itself. What the pieces mean is the business of a `Reading`, one a dialect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Protocol
 
 from panvox.dialects import sse
 from panvox.dialects.foreign import excerpt, is_page, page_title
-from panvox.dialects.openai import chunks
-from panvox.dialects.openai.answering import Answering
-from panvox.dialects.openai.errors import stream_failure
 from panvox.errors import Failure, Malformed, Truncated
 from panvox.messages import Event
 
@@ -30,6 +27,7 @@ _READABLE = (
     "text/plain",
     "application/octet-stream",
 )
+_LINES = ("application/jsonl", "application/ndjson", "application/x-ndjson")
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _EXCERPT = 2048  # bytes kept of a reply that cannot be read
 _KEEP_ALIVE = frozenset({b"", b"ping", b"[ping]", b"keep-alive", b"keepalive", b"heartbeat", b"null"})
@@ -37,8 +35,43 @@ _KEEP_ALIVE_NAMES = frozenset({"ping", "keep-alive", "keepalive", "heartbeat"})
 _FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
 
+class Reading(Protocol):
+    """What the pieces of one answer mean in a dialect; holds its state.
+
+    All of these put events into `events`, and may raise a `Failure` after them.
+    """
+
+    def event(self, event: sse.ServerEvent, events: list[Event]) -> bool:
+        """The next piece of a stream; true for the one that says that all is said."""
+        ...
+
+    def whole(self, data: bytes, events: list[Event]) -> None:
+        """One JSON reply, though a stream was asked for; raises `Malformed` for what is no JSON."""
+        ...
+
+    def end(self, events: list[Event], *, complete: bool) -> None:
+        """Nothing follows; `complete` where the reply said so itself, and did not just stop."""
+        ...
+
+
+class Splitter(Protocol):
+    """Bytes of a stream in, its pieces out; any split of the bytes gives the same pieces."""
+
+    def feed(self, data: bytes) -> Iterator[sse.ServerEvent]:
+        """The pieces completed by `data`; raises `Malformed` when one is too large."""
+        ...
+
+    def close(self) -> sse.ServerEvent | None:
+        """The piece that was not complete, if anything is left."""
+        ...
+
+
+Splitters = Mapping[bytes, Callable[[], Splitter]]
+"""How streams that are no server-sent events are split, by their first byte."""
+
+
 class _Body(Protocol):
-    """One way of reading a reply: puts events into `events`, and may raise a `Failure` after them."""
+    """One way of taking a reply apart: puts events into `events`, and may raise a `Failure` after them."""
 
     def feed(self, data: bytes, events: list[Event]) -> bool:
         """Take more; true when the reply has ended by its own word."""
@@ -52,11 +85,13 @@ class _Body(Protocol):
 class ReplyDecoder:
     """Bytes of one reply in, events out; implements `panvox.protocols.Decoder`."""
 
-    __slots__ = ("_body", "_over")
+    __slots__ = ("_body", "_over", "_reading", "_splitters")
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str, reading: Reading, *, splitters: Splitters | None = None) -> None:
         kind = content_type.partition(";")[0].strip().lower()
-        readable = kind in _READABLE or kind.endswith("+json")
+        readable = kind in _READABLE or kind.endswith("+json") or (splitters and kind in _LINES)
+        self._reading = reading
+        self._splitters = splitters or {}
         self._body: _Body | None = None if readable else _Foreign(kind)
         self._over = False
 
@@ -71,7 +106,7 @@ class ReplyDecoder:
                 data = data.lstrip(_BLANK)
                 if not data:
                     return iter(events)
-                body = self._body = _recognised(data)
+                body = self._body = self._recognised(data)
             self._over = body.feed(data, events)
         except Failure as failure:
             return self._broken_off(events, failure)
@@ -95,28 +130,29 @@ class ReplyDecoder:
         self._over = True
         return _then(events, failure)
 
+    def _recognised(self, data: bytes) -> _Body:
+        """How to take apart a reply that begins with `data`."""
+        if splitter := self._splitters.get(data[:1]):
+            return _Stream(self._reading, splitter())
+        if data.startswith((b"{", b"[")):
+            return _Whole(self._reading)
+        return _Foreign("") if data.startswith(b"<") else _Stream(self._reading, sse.Splitter())
+
 
 def _then(events: list[Event], failure: Failure) -> Iterator[Event]:
     yield from events
     raise failure
 
 
-def _recognised(data: bytes) -> _Body:
-    """How to read a reply that begins with `data`."""
-    if data.startswith((b"{", b"[")):
-        return _Whole()
-    return _Foreign("") if data.startswith(b"<") else _Stream()
-
-
 class _Stream:
-    """Server-sent events, a chunk in each."""
+    """Pieces, one after the other."""
 
-    __slots__ = ("_answering", "_head", "_splitter")
+    __slots__ = ("_head", "_reading", "_splitter")
 
-    def __init__(self) -> None:
-        self._answering = Answering()
-        self._splitter = sse.Splitter()
-        self._head: bytes | None = b""  # the first bytes; None once there was an event
+    def __init__(self, reading: Reading, splitter: Splitter) -> None:
+        self._reading = reading
+        self._splitter = splitter
+        self._head: bytes | None = b""  # the first bytes; None once there was a piece
 
     def feed(self, data: bytes, events: list[Event]) -> bool:
         if self._head is not None:
@@ -135,31 +171,22 @@ class _Stream:
                 if self._take(last, events):
                     return
         if self._head and not any(self._head.startswith(f) or f.startswith(self._head) for f in _FIELDS):
-            raise _unreadable("not a stream of events", self._head)
-        self._answering.end(events, complete=False)
+            raise unreadable("not a stream of events", self._head)
+        self._reading.end(events, complete=False)
 
     def _take(self, event: sse.ServerEvent, events: list[Event]) -> bool:
-        """Read one event; true for the one that says that all is said."""
-        data = event.data
-        if not data.startswith(b"{"):
-            word = data.strip().lower()
-            if word == b"[done]":
-                self._answering.end(events, complete=True)
-                return True
-            if word in _KEEP_ALIVE or event.name in _KEEP_ALIVE_NAMES:
-                return False
-        if event.name == "error":
-            raise stream_failure(_error(data))
-        self._answering.take(_chunk(data), data, events)
-        return False
+        if not event.data.startswith(b"{") and is_keep_alive(event):
+            return False
+        return self._reading.event(event, events)
 
 
 class _Whole:
-    """One JSON reply, though a stream was asked for."""
+    """One JSON reply."""
 
-    __slots__ = ("_data",)
+    __slots__ = ("_data", "_reading")
 
-    def __init__(self) -> None:
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
         self._data = bytearray()
 
     def feed(self, data: bytes, events: list[Event]) -> bool:
@@ -171,16 +198,12 @@ class _Whole:
     def close(self, events: list[Event]) -> None:
         data = bytes(self._data)
         try:
-            chunk = _chunk(data)
+            self._reading.whole(data, events)
         except Malformed:
             if data.rstrip().endswith((b"}", b"]")):
                 raise
             raise Truncated("The connection closed in the middle of the answer.") from None
-        answering = Answering()
-        answering.take(chunk, data, events)
-        if chunk.choices is None:
-            raise _unreadable("not an answer", data)
-        answering.end(events, complete=True)
+        self._reading.end(events, complete=True)
 
 
 class _Foreign:
@@ -199,24 +222,16 @@ class _Foreign:
         return False
 
     def close(self, events: list[Event]) -> None:
-        raise _unreadable(self._kind or "not an answer", self._head[:_EXCERPT])
+        raise unreadable(self._kind or "not an answer", self._head[:_EXCERPT])
 
 
-def _chunk(data: bytes) -> chunks.Chunk:
-    try:
-        return chunks.read(data)
-    except ValueError:
-        raise _unreadable("not a JSON object", data) from None
+def is_keep_alive(event: sse.ServerEvent) -> bool:
+    """Whether an event that is no object only says that somebody is still there."""
+    return event.name in _KEEP_ALIVE_NAMES or event.data.strip().lower() in _KEEP_ALIVE
 
 
-def _error(data: bytes) -> object:
-    try:
-        return chunks.stray(data)
-    except ValueError:
-        return excerpt(data)
-
-
-def _unreadable(kind: str, data: bytes) -> Malformed:
+def unreadable(kind: str, data: bytes) -> Malformed:
+    """The failure of a reply that is `kind` instead of an answer."""
     title = page_title(data) if is_page(data) else ""
     said = f"a page titled {title!r}" if title else excerpt(data, limit=120) or "empty"
     return Malformed(f"The reply is {kind}: {said}")

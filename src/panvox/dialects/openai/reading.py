@@ -1,0 +1,161 @@
+"""What the chunks of one answer mean: chunks in, events out."""
+
+from __future__ import annotations
+
+from panvox.dialects.answering import Answering
+from panvox.dialects.foreign import excerpt
+from panvox.dialects.openai import chunks
+from panvox.dialects.openai.chunks import Call, Choice, Chunk, Delta, Function, reasoning_of, stray, text_of
+from panvox.dialects.openai.usage import merge, usage_of
+from panvox.dialects.refusals import stream_failure
+from panvox.dialects.replies import unreadable
+from panvox.dialects.sse import ServerEvent
+from panvox.messages import Event, ToolCallDelta
+
+
+class ChunkReading:
+    """Takes the chunks of one answer in order; implements `panvox.dialects.replies.Reading`."""
+
+    __slots__ = ("_answering", "_calls")
+
+    def __init__(self) -> None:
+        self._answering = Answering()
+        self._calls = _Calls()
+
+    def event(self, event: ServerEvent, events: list[Event]) -> bool:
+        """Read one event; true for `[DONE]`."""
+        data = event.data
+        if not data.startswith(b"{") and data.strip().lower() == b"[done]":
+            self._answering.end(events, complete=True)
+            return True
+        if event.name == "error":
+            raise stream_failure(_error(data))
+        self._take(_chunk(data), data, events)
+        return False
+
+    def whole(self, data: bytes, events: list[Event]) -> None:
+        """Read a reply of one piece."""
+        chunk = _chunk(data)
+        self._take(chunk, data, events)
+        if chunk.choices is None:
+            raise unreadable("not an answer", data)
+
+    def end(self, events: list[Event], *, complete: bool) -> None:
+        """Nothing follows."""
+        self._answering.end(events, complete=complete)
+
+    def _take(self, chunk: Chunk, data: bytes, events: list[Event]) -> None:
+        """Add the events of `chunk`, which was read from `data`; raises the `Failure` that it tells of."""
+        answering = self._answering
+        if chunk.model and not answering.model:
+            answering.model = chunk.model
+        ended: Choice | None = None
+        for choice in chunk.choices or ():
+            if choice.index:
+                continue  # panvox asks for one answer
+            delta = choice.delta or self._whole_message(choice)
+            if delta is not None:
+                self._take_delta(delta, events)
+            if choice.finish_reason or choice.error:
+                ended = choice
+        if chunk.usage is not None or chunk.x_groq is not None or chunk.cost is not None:
+            self._take_usage(chunk, events)
+        if chunk.error or chunk.x_groq is not None or chunk.choices is None:
+            _raise_error(chunk, data)
+        if ended is not None:
+            self._take_end(ended)
+
+    def _whole_message(self, choice: Choice) -> Delta | None:
+        """The message of a whole reply; None at the end of a stream, where it repeats the deltas."""
+        return None if self._answering.begun else choice.message
+
+    def _take_end(self, choice: Choice) -> None:
+        if choice.error:
+            raise stream_failure(choice.error)
+        self._answering.finish_with(choice.finish_reason or "")
+
+    def _take_delta(self, delta: Delta, events: list[Event]) -> None:
+        answering = self._answering
+        if reasoning := reasoning_of(delta):
+            answering.reasoning(reasoning, events)
+        content = delta.content
+        if text := content if isinstance(content, str) else text_of(content):
+            answering.text(text, events)
+        if delta.refusal:
+            answering.refuse(delta.refusal)
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                answering.call(self._calls.piece(call), events)
+        if delta.function_call is not None:
+            answering.call(self._calls.piece(Call(index=0, function=delta.function_call)), events)
+
+    def _take_usage(self, chunk: Chunk, events: list[Event]) -> None:
+        found = usage_of(chunk)
+        if found is not None:
+            self._answering.count(merge(self._answering.usage, found), events)
+
+
+class _Calls:
+    """Which pieces of tool calls belong together, where a provider leaves that to guessing."""
+
+    __slots__ = ("_ids", "_places")
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []  # of each call so far
+        self._places: dict[int, int] = {}  # the provider's index → ours
+
+    def piece(self, call: Call) -> ToolCallDelta:
+        """The event for the next piece."""
+        function = call.function or Function()
+        place = self._place(call.index, call.id or "", bool(function.name))
+        return ToolCallDelta(place, call.id or "", function.name or "", function.arguments or "")
+
+    def _place(self, index: int | None, identity: str, named: bool) -> int:
+        """The call that the piece belongs to.
+
+        An index decides, unless it comes with another id and another name: some give every call index 0.
+        Without an index (Mistral, Together) a new id or a name begins a call.
+        """
+        place = self._places.get(index) if index is not None else self._latest(identity, named)
+        if place is not None:
+            known = self._ids[place]
+            if not (named and identity and known and identity != known):
+                self._ids[place] = known or identity
+                return place
+        self._ids.append(identity)
+        place = len(self._ids) - 1
+        if index is not None:
+            self._places[index] = place
+        return place
+
+    def _latest(self, identity: str, named: bool) -> int | None:
+        if identity in self._ids and identity:
+            return self._ids.index(identity)
+        return None if identity or named or not self._ids else len(self._ids) - 1
+
+
+def _raise_error(chunk: Chunk, data: bytes) -> None:
+    """Raise the `Failure` that a chunk tells of, if it does."""
+    if chunk.error:
+        raise stream_failure(chunk.error)
+    if isinstance(chunk.x_groq, dict) and chunk.x_groq.get("error"):
+        raise stream_failure(chunk.x_groq["error"])
+    if chunk.choices is None and chunk.usage is None:
+        fields = stray(data)  # perhaps an error without its wrapper, as vLLM's
+        named = fields.get("message") and (fields.get("code") or fields.get("type"))
+        if named or fields.get("object") == "error":
+            raise stream_failure(fields)
+
+
+def _chunk(data: bytes) -> Chunk:
+    try:
+        return chunks.read(data)
+    except ValueError:
+        raise unreadable("not a JSON object", data) from None
+
+
+def _error(data: bytes) -> object:
+    try:
+        return stray(data)
+    except ValueError:
+        return excerpt(data)
