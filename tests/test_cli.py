@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from panvox.catalog import Entry
+from panvox.catalog.entries import Entry
 from panvox.cli import app, prompt
 from panvox.cli.app import COMMANDS, Command, front_page
 from panvox.cli.doctor import cheapest
@@ -35,7 +35,7 @@ from panvox.cli.prompt import read_prompt
 from panvox.cli.text import clean, one_line, safe_json, shorten
 from panvox.errors import PromptError
 from panvox.messages import RunEnded, RunEvent
-from panvox.protocols import Listing
+from panvox.protocols import Prices
 from panvox.settings import Settings, load
 from panvox.simulator import Fleet, faulty, invented, settings_for, simulate, some_faulty
 
@@ -511,8 +511,8 @@ def test_doctor_has_a_real_answer_from_every_provider(fleet: Path) -> None:
 def test_doctor_asks_the_model_that_costs_least() -> None:
     def entry(name: str, price: float | None = None, *, free: bool = False) -> Entry:
         provider, _, model = name.partition("/")
-        listing = None if price is None else Listing(id=model, prompt_price=price, completion_price=price)
-        return Entry(name=name, provider=provider, model=model, lineage=model, free=free, listing=listing)
+        prices = Prices(input=price, output=price)
+        return Entry(name=name, provider=provider, model=model, lineage=model, free=free, prices=prices)
 
     entries = [entry("a/dear", 0.2), entry("a/cheap", 0.1), entry("b/x", 0.1), entry("b/free", free=True)]
     entries += [entry("c/large"), entry("c/mini-of-no-price")]

@@ -16,10 +16,12 @@ from aiohttp import web
 from inline_snapshot import snapshot
 from pydantic import SecretStr
 
-from panvox.catalog import Catalogue, Source, discover, sources
+from panvox.catalog.discovery import discover
+from panvox.catalog.entries import Catalogue
+from panvox.catalog.sources import Source, sources
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Category
-from panvox.protocols import Listing
+from panvox.protocols import ListPage
 from panvox.providers.transport import HttpTransport
 from panvox.settings import VENDORS, Provider, Settings, Vendor
 
@@ -92,7 +94,7 @@ def source(provider: str, url: str, **more: Any) -> Source:
 async def find(*wanted: Source, deadline: float = 5.0, dialect: OpenAI | None = None) -> Catalogue:
     async with HttpTransport() as transport:
         return await discover(
-            wanted, transport=transport, dialects={"openai": dialect or OpenAI()}, deadline=deadline
+            wanted, transport=transport, dialect_of=lambda _: dialect or OpenAI(), deadline=deadline
         )
 
 
@@ -110,7 +112,6 @@ async def test_the_models_of_all_sources_come_in_the_order_of_the_sources() -> N
     assert found.problems == ()
     first = found.entries[0]
     assert (first.provider, first.model, first.lineage, first.free) == ("two", "acme/c:free", "c", True)
-    assert first.listing == Listing(id="acme/c:free")
 
 
 async def test_one_source_that_fails_in_any_way_costs_the_others_nothing() -> None:
@@ -164,7 +165,7 @@ async def test_one_source_that_fails_in_any_way_costs_the_others_nothing() -> No
 
 async def test_a_defect_met_at_one_source_is_a_problem_of_that_source() -> None:
     class Broken(OpenAI, frozen=True):
-        def listings(self, body: bytes) -> list[Listing]:
+        def listings(self, body: bytes) -> ListPage:
             if b"boom" in body:
                 raise KeyError("boom")
             return super().listings(body)
@@ -290,10 +291,7 @@ def test_a_key_is_never_shown() -> None:
 
 async def test_models_that_the_settings_name_need_no_list() -> None:
     found = await find(source("p", "https://unused.example/v1", models=("a", "b:free")))
-    assert [(entry.name, entry.free, entry.listing) for entry in found.entries] == [
-        ("p/a", False, None),
-        ("p/b:free", True, None),
-    ]
+    assert [(entry.name, entry.free) for entry in found.entries] == [("p/a", False), ("p/b:free", True)]
     assert found.problems == ()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from panvox.errors import Failure, Malformed, Overloaded, TimedOut, Truncated, Unreachable
 from panvox.messages import End, Event, Finish, Prompt, Text
-from panvox.protocols import Listing, Request
+from panvox.protocols import Listing, ListPage, Rate, Request
 from panvox.providers.deadlines import Watchdog
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.transport import HttpTransport
@@ -46,11 +46,20 @@ class Lines:
             f"{len(body)} bytes: {body[:20].decode()}", status=status, request_id=headers.get("X-Id", "")
         )
 
-    def listing_request(self, *, base_url: str, key: str | None) -> Request:
+    def rates(self, headers: Mapping[str, str], *, now: float) -> tuple[Rate, ...]:
+        return ()
+
+    def listing_request(self, *, base_url: str, key: str | None, page: str = "") -> Request:
         return Request(method="GET", url=base_url, headers={})
 
-    def listings(self, body: bytes) -> list[Listing]:
-        return [Listing(id=line.decode()) for line in body.splitlines()]
+    def listings(self, body: bytes) -> ListPage:
+        return ListPage(listings=tuple(Listing(id=line.decode()) for line in body.splitlines()))
+
+    def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:
+        return None
+
+    def detailed(self, listing: Listing, body: bytes) -> Listing:
+        return listing
 
 
 class LineDecoder:

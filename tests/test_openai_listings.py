@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Malformed
+from panvox.protocols import Prices
 from tests.wire import json_values
 
 BASE = "http://127.0.0.1:9/v1"
@@ -20,7 +21,7 @@ def listed(*items: object) -> bytes:
 
 
 def ids(body: bytes) -> list[str]:
-    return [listing.id for listing in OpenAI().listings(body)]
+    return [listing.id for listing in OpenAI().listings(body).listings]
 
 
 def test_the_list_is_asked_for_with_the_key() -> None:
@@ -76,33 +77,37 @@ def test_models_that_do_not_chat_are_left_out() -> None:
 
 
 def test_sizes_and_prices_are_the_same_for_every_provider() -> None:
-    openrouter, together, groq, router = OpenAI().listings(
-        listed(
-            {
-                "id": "a/b:free",
-                "name": "A: B",
-                "created": 1700000000,
-                "context_length": 8192,
-                "pricing": {"prompt": "0.0000015", "completion": "0"},
-                "top_provider": {"max_completion_tokens": 4096},
-            },
-            {
-                "id": "c/d",
-                "type": "chat",
-                "display_name": "C D",
-                "context_length": 10,
-                "pricing": {"input": 0.5, "output": 2},
-            },
-            {"id": "e", "context_window": 131072, "max_completion_tokens": 32768, "active": True},
-            {"id": "auto", "pricing": {"prompt": "-1", "completion": "-1"}, "context_length": None},
+    openrouter, together, groq, router = (
+        OpenAI()
+        .listings(
+            listed(
+                {
+                    "id": "a/b:free",
+                    "name": "A: B",
+                    "created": 1700000000,
+                    "context_length": 8192,
+                    "pricing": {"prompt": "0.0000015", "completion": "0"},
+                    "top_provider": {"max_completion_tokens": 4096},
+                },
+                {
+                    "id": "c/d",
+                    "type": "chat",
+                    "display_name": "C D",
+                    "context_length": 10,
+                    "pricing": {"input": 0.5, "output": 2},
+                },
+                {"id": "e", "context_window": 131072, "max_completion_tokens": 32768, "active": True},
+                {"id": "auto", "pricing": {"prompt": "-1", "completion": "-1"}, "context_length": None},
+            )
         )
+        .listings
     )
     assert (openrouter.name, openrouter.created) == ("A: B", 1700000000)
     assert (openrouter.context, openrouter.max_output) == (8192, 4096)
-    assert (openrouter.prompt_price, openrouter.completion_price) == (1.5e-6, 0.0)
-    assert (together.name, together.prompt_price, together.completion_price) == ("C D", 5e-7, 2e-6)
-    assert (groq.context, groq.max_output, groq.prompt_price) == (131072, 32768, None)
-    assert (router.context, router.prompt_price, router.completion_price) == (None, None, None)
+    assert openrouter.prices == Prices(input=1.5, output=0.0)
+    assert (together.name, together.prices) == ("C D", Prices(input=0.5, output=2))
+    assert (groq.context, groq.max_output, groq.prices) == (131072, 32768, Prices())
+    assert (router.context, router.prices) == (None, Prices())
 
 
 @settings(deadline=None)
@@ -112,4 +117,4 @@ def test_sizes_and_prices_are_the_same_for_every_provider() -> None:
     )
 )
 def test_lists_of_any_shape_never_raise_anything_but_malformed(values: list[object]) -> None:
-    assert len(OpenAI().listings(json.dumps(values).encode())) <= len(values)
+    assert len(OpenAI().listings(json.dumps(values).encode()).listings) <= len(values)

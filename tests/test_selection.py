@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from panvox.catalog import Entry, default_selection, lineage, select
+from panvox.catalog.entries import Entry
+from panvox.catalog.selection import default_selection, select
+from panvox.catalog.weights import lineage
 from panvox.errors import SelectionError
 
 

@@ -8,30 +8,43 @@ Result         what came of one prompt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import msgspec
 
-from panvox.catalog import Catalogue, Entry, default_selection, discover, lineage, select, sources
+from panvox.catalog.discovery import discover
+from panvox.catalog.entries import Catalogue, Entry
+from panvox.catalog.selection import default_selection, select
+from panvox.catalog.sources import sources
+from panvox.catalog.weights import lineage
 from panvox.dialects.openai import OpenAI
 from panvox.engine import Member, Run, Turn
 from panvox.engine.conversation import Past
 from panvox.errors import PromptError, SelectionError
 from panvox.messages import Identity, Outcome, Prompt, Verdict
-from panvox.protocols import Dialect, Model
+from panvox.protocols import Dialect, Model, Quirks
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
 from panvox.providers.weights import find_weights
-from panvox.settings import Settings, load
+from panvox.settings import Settings, Vendor, load
 from panvox.store import NullJournal, SqlJournal, StoredRun, default_path, open_journal
 from panvox.waiting import Wait, parse_wait
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAI(),)}
+DIALECTS: Mapping[str, Callable[[Quirks], Dialect]] = {"openai": OpenAI}
+"""Every dialect by the word for it in settings."""
+
+
+@lru_cache
+def dialect_of(vendor: Vendor) -> Dialect:
+    """The dialect that `vendor` speaks, with its quirks; one object for all of its models."""
+    return DIALECTS[vendor.dialect](vendor.quirks)
+
 
 _LOCAL = "local"
 
@@ -170,7 +183,7 @@ class Session:
         """The models that can be asked, and why some cannot; found once in a session."""
         if self._catalogue is None:
             found = await discover(
-                tuple(self._sources.values()), transport=self._transport, dialects=DIALECTS
+                tuple(self._sources.values()), transport=self._transport, dialect_of=dialect_of
             )
             local = await asyncio.to_thread(local_entries, self.settings)
             entries = (*found.entries, *local)
@@ -207,7 +220,7 @@ class Session:
         return HttpModel(
             name=entry.name,
             model=entry.model,
-            dialect=DIALECTS[source.vendor.dialect],
+            dialect=dialect_of(source.vendor),
             transport=Unpooled(self._transport) if source.vendor.loopback else self._transport,
             base_url=source.vendor.base_url,
             key=source.plain_key,

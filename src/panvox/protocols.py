@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -45,17 +45,93 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: tuple[bytes, ...] = ()
 
 
-class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that a provider lists, as far as it tells: context in tokens, prices in USD per token."""
+class Prices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """USD per million tokens, `request` USD per call; None where nobody told.
+
+    `cached` is for prompt tokens read from a cache, `cache_write` for those put there.
+    """
+
+    input: float | None = None
+    output: float | None = None
+    cached: float | None = None
+    cache_write: float | None = None
+    reasoning: float | None = None
+    request: float | None = None
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model that a provider lists, as far as it tells; units are normalised here and nowhere else.
+
+    - `kind`: "chat" for what can be talked to, else the provider's own word.
+    - `weights`: what the provider says that the weights are, such as a repository or a canonical name.
+    - `context`, `max_output`: tokens. `created`: unix seconds. `retires`: an ISO date, or "yes".
+    - `inputs`, `outputs`: modalities ("text", "image", "audio", "video", "file"); empty where not told.
+    - `capabilities`: what the provider claims, in the words of `panvox.catalog.capabilities`, and for each of
+      those in `denied` that it says it cannot.
+    - `free`: what the provider itself says of it; `remote`: served elsewhere though a local server lists it.
+    """
 
     id: str
     name: str = ""
+    kind: str = "chat"
+    weights: str = ""
+    family: str = ""
     context: int | None = None
     max_output: int | None = None
-    prompt_price: float | None = None
-    completion_price: float | None = None
-    kind: str = "chat"
+    prices: Prices = Prices()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
     created: int | None = None
+    retires: str = ""
+    free: bool | None = None
+    remote: bool = False
+
+
+class ListPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a model list; `more` is what `listing_request` wants for the next, empty on the last."""
+
+    listings: tuple[Listing, ...] = ()
+    more: str = ""
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """How one limit stands, as a provider tells it.
+
+    `window` is the length of its window in seconds, `reset` the seconds until it is whole again; None where
+    neither the provider nor its row tells.
+    """
+
+    unit: Literal["requests", "tokens", "input_tokens", "output_tokens"]
+    window: float | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """How one vendor differs from the dialect that it speaks, as data; hashable.
+
+    - `key_header`: the header that carries the key; `Authorization: Bearer` if empty.
+    - `headers`, `query`: what every request carries besides.
+    - `body`: fields that every call carries besides, each with its value as JSON text.
+    - `max_tokens_name`: what the limit of an answer's tokens is called, where it differs from the dialect.
+    - `max_tokens`: the limit that is sent where the prompt has none, since the vendor's own is small.
+    - `usage`: whether it understands that usage is asked for in a stream.
+    - `page_size`: items of a page that are asked for, where its list has pages.
+    - `windows`: seconds of the window that its rate headers mean, by unit.
+    """
+
+    key_header: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    query: str = ""
+    body: tuple[tuple[str, str], ...] = ()
+    max_tokens_name: str = ""
+    max_tokens: int | None = None
+    usage: bool = True
+    page_size: int | None = None
+    windows: tuple[tuple[str, float], ...] = ()
 
 
 class Decoder(Protocol):
@@ -93,12 +169,24 @@ class Dialect(Protocol):
         """What a reply with another status means."""
         ...
 
-    def listing_request(self, *, base_url: str, key: str | None) -> Request:
-        """The call that lists models."""
+    def rates(self, headers: Mapping[str, str], *, now: float) -> tuple[Rate, ...]:
+        """The limits that the headers of any reply tell of; `now` is in seconds since 1970."""
         ...
 
-    def listings(self, body: bytes) -> list[Listing]:
-        """The models in a list; one bad item never drops the others. Raises `Malformed`."""
+    def listing_request(self, *, base_url: str, key: str | None, page: str = "") -> Request:
+        """The call that lists models; `page` is the `more` of the page before."""
+        ...
+
+    def listings(self, body: bytes) -> ListPage:
+        """The models on a page of a list; one bad item never drops the others. Raises `Malformed`."""
+        ...
+
+    def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:
+        """The call that tells more of a model than the list does; None where there is none."""
+        ...
+
+    def detailed(self, listing: Listing, body: bytes) -> Listing:
+        """The listing with what the reply to `detail_request` adds; unchanged where it cannot be read."""
         ...
 
 

@@ -1,19 +1,11 @@
-"""Which models there are, what is known of each, and how people choose among them."""
+"""Which models there are, what is known of each, and how people choose among them.
 
-from panvox.catalog.discovery import discover
-from panvox.catalog.entries import Catalogue, Entry, Problem
-from panvox.catalog.selection import default_selection, select
-from panvox.catalog.sources import Source, sources
-from panvox.catalog.weights import lineage
+entries      the values: entries, records with their claims, probes, the whole catalogue
+sources      where models may be found
+discovery    asks every source for its list at the same time
+weights      which weights stand behind a name
+selection    the selection language
 
-__all__ = [
-    "Catalogue",
-    "Entry",
-    "Problem",
-    "Source",
-    "default_selection",
-    "discover",
-    "lineage",
-    "select",
-    "sources",
-]
+Names are imported from these modules, each of which loads no more than it needs: `panvox models` shows a
+catalogue from the disk before a network library could be loaded.
+"""

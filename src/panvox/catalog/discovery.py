@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from panvox.catalog.weights import lineage
 from panvox.errors import Failure, Internal, TimedOut, Unauthorised
 from panvox.protocols import Dialect, Listing, Transport
 from panvox.redaction import masked
+from panvox.settings import Vendor
 
 _LONGEST_NAME = 200
 
@@ -22,7 +23,7 @@ async def discover(
     sources: Sequence[Source],
     *,
     transport: Transport,
-    dialects: Mapping[str, Dialect],
+    dialect_of: Callable[[Vendor], Dialect],
     deadline: float = 10.0,
     guess_deadline: float = 0.4,
 ) -> Catalogue:
@@ -36,7 +37,7 @@ async def discover(
 
     async def look(index: int, source: Source) -> None:
         within = guess_deadline if source.guessed else deadline
-        found[index] = await _models_of(source, transport, dialects[source.vendor.dialect], within)
+        found[index] = await _models_of(source, transport, dialect_of(source.vendor), within)
 
     async with asyncio.TaskGroup() as tasks:
         for index, source in enumerate(sources):
@@ -71,13 +72,13 @@ async def _list(source: Source, transport: Transport, dialect: Dialect, within: 
     vendor, key = source.vendor, source.plain_key
     bearer = None if vendor.list_headers else key
     request = dialect.listing_request(base_url=vendor.list_url or vendor.base_url, key=bearer)
-    headers = {name: value.format(key=key) for name, value in vendor.list_headers.items()}
+    headers = {name: value.format(key=key) for name, value in vendor.list_headers}
     request = msgspec.structs.replace(request, headers={**request.headers, **headers})
     async with transport.send(request, connect_timeout=within) as reply:
         body = b"".join([piece async for piece in reply.chunks()])
         if reply.status != 200:
             raise dialect.failure(reply.status, reply.headers, body)
-    return dialect.listings(body)
+    return list(dialect.listings(body).listings)
 
 
 def _failed(source: Source, failure: Failure) -> Catalogue:
@@ -122,7 +123,10 @@ def _entry(source: Source, listing: Listing) -> Entry:
         model=listing.id,
         lineage=lineage(upstream),
         free=_free(source, listing),
-        listing=None if source.models else listing,
+        title=listing.name,
+        context=listing.context,
+        max_output=listing.max_output,
+        prices=listing.prices,
     )
 
 
@@ -131,7 +135,7 @@ def _free(source: Source, listing: Listing) -> bool:
         return source.free
     if source.vendor.loopback or listing.id.endswith(":free"):
         return True
-    return source.vendor.zero_is_free and listing.prompt_price == 0 and listing.completion_price == 0
+    return source.vendor.zero_is_free and listing.prices.input == 0 and listing.prices.output == 0
 
 
 def _safe(text: str, key: str | None) -> str:

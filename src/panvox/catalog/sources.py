@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from pydantic import SecretStr
 
+from panvox.protocols import Quirks
 from panvox.settings import VENDORS, Provider, Settings, Vendor
 
 
@@ -52,6 +53,8 @@ def _configured(provider: Provider, settings: Settings) -> Source:
     row = provider.row or Vendor(provider.id, provider.id, "", key_needed=False)
     if provider.base_url:
         row = msgspec.structs.replace(row, base_url=provider.base_url, list_url="")
+    if provider.dialect and provider.dialect != row.dialect:
+        row = msgspec.structs.replace(row, dialect=provider.dialect, quirks=Quirks())
     if provider.key_env:
         row = msgspec.structs.replace(row, key_env=(provider.key_env,), key_needed=True)
     return Source(

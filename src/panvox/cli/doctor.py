@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 import panvox
-from panvox.catalog import Catalogue, Entry
+from panvox.catalog.entries import Catalogue, Entry
 from panvox.cli import outlet
 from panvox.cli.figures import plural, seconds
 from panvox.cli.models import NONE_FOUND
@@ -141,7 +141,7 @@ def cheapest(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _cheapness(entry: Entry) -> tuple[bool, float, bool, int]:
-    price = entry.listing.completion_price if entry.listing else None
+    price = entry.prices.output
     name = entry.model.lower()
     small = any(word in name for word in SMALL)
     return not entry.free, float("inf") if price is None else price, not small, len(name)

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 import panvox
-from panvox.catalog import Entry, select
+from panvox.catalog.entries import Entry
+from panvox.catalog.selection import select
 from panvox.cli import outlet
 from panvox.cli.figures import plural
 from panvox.cli.options import SettingsFile, load_settings, warn
@@ -73,8 +74,8 @@ def _filled(table: Table, entries: Sequence[Entry]) -> Table:
         name = Text(f"{one_line(entry.provider)}/", style="dim").append(
             one_line(entry.model), style="default"
         )
-        context = entry.listing.context if entry.listing else None
-        table.add_row(name, one_line(entry.lineage), f"{context:,}" if context else "", _price(entry))
+        context = f"{entry.context:,}" if entry.context else ""
+        table.add_row(name, one_line(entry.lineage), context, _price(entry))
     return table
 
 
@@ -82,8 +83,6 @@ def _price(entry: Entry) -> Text:
     """Prices of the tokens that go in and of those that come out."""
     if entry.free:
         return Text("free", style="green")
-    listing = entry.listing
-    if listing is None or listing.prompt_price is None or listing.completion_price is None:
+    if entry.prices.input is None or entry.prices.output is None:
         return Text("")
-    prices = (listing.prompt_price, listing.completion_price)
-    return Text(" in, ".join(f"{price * 1e6:.2f}" for price in prices) + " out")
+    return Text(f"{entry.prices.input:.2f} in, {entry.prices.output:.2f} out")

@@ -5,6 +5,7 @@ openai              the chat-completions dialect, which most providers and local
 replies             bytes of a reply to its pieces, whatever the reply turns out to be
 answering           the state of one answer, and what its end amounts to
 refusals            replies with another status to failures; complaints and refusal_words are its reading
+rates               how its limits stand, in every spelling of headers
 waits               when a provider wants us back, in every spelling
 sse · think_tags    server-sent events out of bytes · thinking that hides in the text
 foreign             JSON that bends the rules, and excerpts that are safe to show

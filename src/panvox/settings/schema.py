@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from panvox.errors import UsageError
-from panvox.settings.vendors import VENDORS, Vendor
+from panvox.settings.vendors import DIALECTS, VENDORS, Vendor
 from panvox.waiting import parse_wait
 
 # --- what a value may be -----------------------------------------------------------------------------
@@ -203,6 +203,9 @@ class Provider(Section):
     base_url: ApiAddress | None = Field(
         None, validate_default=True, description="address of its API; the vendor's if unset"
     )
+    dialect: str | None = Field(
+        None, description="what it speaks; the vendor's dialect if unset, and OpenAI's without a vendor"
+    )
     key_env: Variable | None = Field(
         None, description="name of the environment variable that holds the key; the vendor's if unset"
     )
@@ -227,6 +230,13 @@ class Provider(Section):
             near = get_close_matches(value, VENDORS, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"must be one of {', '.join(VENDORS)}{meant}")
+        return value
+
+    @field_validator("dialect")
+    @classmethod
+    def _spoken(cls, value: str | None) -> str | None:
+        if value is not None and value not in DIALECTS:
+            raise ValueError(f"must be one of {', '.join(DIALECTS)}")
         return value
 
     @field_validator("base_url")

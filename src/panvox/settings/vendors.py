@@ -11,19 +11,26 @@ from collections.abc import Mapping
 
 import msgspec
 
+from panvox.protocols import Quirks
+
+DIALECTS = ("openai", "responses", "anthropic", "gemini", "ollama", "cherry")
+"""The words for dialects in settings."""
+
 
 class Vendor(msgspec.Struct, frozen=True):
     """One vendor: where it is, what it speaks, and which variables may hold its key, best first.
 
-    Addresses end without a slash.
+    Addresses end without a slash. `{NAME}` in an address stands for the environment variable of that name.
 
     - `key_needed`: whether it answers nobody without a key.
+    - `dialect`: a word of `DIALECTS`; `quirks` is how the vendor differs from it.
     - `implied`: whether a key in the environment (or, on this machine, its port) is enough to use it; False
       where that variable commonly holds a token for other ends.
     - `list_url`: where its model list is (under `/models`), when that is not `base_url`.
     - `list_headers`: what the model list wants in place of a bearer key; `{key}` stands for the key.
     - `models`: what it offers, when it has no model list.
     - `zero_is_free`: whether a listed price of zero means that the model costs nothing.
+    - `models_dev`, `genai_prices`: what the offline catalogues call it, where they know it by another id.
     - `relay`: what stands between the upstream provider and the model in its model names, if anything.
     """
 
@@ -32,14 +39,17 @@ class Vendor(msgspec.Struct, frozen=True):
     base_url: str
     key_env: tuple[str, ...] = ()
     dialect: str = "openai"
+    quirks: Quirks = Quirks()
     key_needed: bool = True
     implied: bool = True
     loopback: bool = False
     list_url: str = ""
-    list_headers: Mapping[str, str] = {}
+    list_headers: tuple[tuple[str, str], ...] = ()
     models: tuple[str, ...] = ()
     zero_is_free: bool = True
     relay: str = ""
+    models_dev: str = ""
+    genai_prices: str = ""
 
 
 _HOSTED = (
@@ -49,7 +59,7 @@ _HOSTED = (
         "Anthropic",
         "https://api.anthropic.com/v1",
         ("ANTHROPIC_API_KEY",),
-        list_headers={"x-api-key": "{key}", "anthropic-version": "2023-06-01"},
+        list_headers=(("x-api-key", "{key}"), ("anthropic-version", "2023-06-01")),
     ),
     Vendor(
         "gemini",

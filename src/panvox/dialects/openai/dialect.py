@@ -18,14 +18,34 @@ from panvox.dialects import refusals
 from panvox.dialects.openai.encoding import encode
 from panvox.dialects.openai.listings import read_listings
 from panvox.dialects.openai.reading import ChunkReading
+from panvox.dialects.rates import Names, read_rates
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure
 from panvox.messages import Prompt
-from panvox.protocols import Decoder, Listing, Request
+from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+
+_RATES = (
+    Names(
+        unit="requests",
+        limit="x-ratelimit-limit-requests",
+        remaining="x-ratelimit-remaining-requests",
+        reset="x-ratelimit-reset-requests",
+        window=60.0,
+    ),
+    Names(
+        unit="tokens",
+        limit="x-ratelimit-limit-tokens",
+        remaining="x-ratelimit-remaining-tokens",
+        reset="x-ratelimit-reset-tokens",
+        window=60.0,
+    ),
+)
 
 
 class OpenAI(msgspec.Struct, frozen=True):
-    """Implements `panvox.protocols.Dialect`."""
+    """Implements `panvox.protocols.Dialect`; `quirks` are those of the vendor."""
+
+    quirks: Quirks = Quirks()
 
     @property
     def name(self) -> str:
@@ -53,14 +73,26 @@ class OpenAI(msgspec.Struct, frozen=True):
         """What a reply with another status means. A `RateLimited` has as code what there was too much of."""
         return refusals.failure(status, headers, body)
 
-    def listing_request(self, *, base_url: str, key: str | None) -> Request:
+    def rates(self, headers: Mapping[str, str], *, now: float) -> tuple[Rate, ...]:
+        """The limits that the headers of any reply tell of."""
+        return read_rates(headers, _RATES, now=now, windows=self.quirks.windows)
+
+    def listing_request(self, *, base_url: str, key: str | None, page: str = "") -> Request:
         """The call that lists models."""
         headers = {"Accept": "application/json", **_authorisation(key)}
         return Request(method="GET", url=f"{base_url.rstrip('/')}/models", headers=headers)
 
-    def listings(self, body: bytes) -> list[Listing]:
+    def listings(self, body: bytes) -> ListPage:
         """The chat models in a list; one bad item never drops the others. Raises `Malformed`."""
         return read_listings(body)
+
+    def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:
+        """None: the list tells all there is to know."""
+        return None
+
+    def detailed(self, listing: Listing, body: bytes) -> Listing:
+        """The listing as it is."""
+        return listing
 
 
 def _authorisation(key: str | None) -> dict[str, str]:

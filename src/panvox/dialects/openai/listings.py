@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from panvox.dialects.foreign import count, excerpt, fields_at, number, parse, text_at
 from panvox.errors import Malformed
-from panvox.protocols import Listing
+from panvox.protocols import Listing, ListPage, Prices
 
 _MILLION = 1e6
 _OTHER_WORDS = frozenset(
@@ -42,7 +42,7 @@ _CONTEXT = ("context_length", "context_window", "max_context_length", "max_model
 _OUTPUT = ("max_completion_tokens", "max_output_tokens", "max_output_length")
 
 
-def read_listings(body: bytes) -> list[Listing]:
+def read_listings(body: bytes) -> ListPage:
     """The chat models in a list; items that cannot be read are left out. Raises `Malformed`."""
     try:
         value = parse(body)
@@ -54,7 +54,7 @@ def read_listings(body: bytes) -> list[Listing]:
     if not isinstance(items, list):
         raise _malformed(body)
     found = (_listing(item) for item in items if isinstance(item, dict))
-    return [listing for listing in found if listing is not None]
+    return ListPage(listings=tuple(listing for listing in found if listing is not None))
 
 
 def _malformed(body: bytes) -> Malformed:
@@ -74,8 +74,9 @@ def _listing(item: Mapping[str, object]) -> Listing | None:
         name=text_at(item, "display_name") or text_at(item, "name"),
         context=_size(places, _CONTEXT),
         max_output=_size(places, _OUTPUT),
-        prompt_price=_price(pricing, "prompt", "input"),
-        completion_price=_price(pricing, "completion", "output"),
+        prices=Prices(
+            input=_price(pricing, "prompt", "input"), output=_price(pricing, "completion", "output")
+        ),
         created=_size((item,), ("created",)),
     )
 
@@ -97,11 +98,11 @@ def _chats(item: Mapping[str, object], name: str) -> bool:
 
 
 def _price(pricing: Mapping[str, object], by_token: str, by_million: str) -> float | None:
-    """USD per token, whichever of the two is told."""
-    for name, unit in ((by_token, 1.0), (by_million, _MILLION)):
+    """USD per million tokens, whichever of the two is told."""
+    for name, unit in ((by_token, _MILLION), (by_million, 1.0)):
         price = number(pricing.get(name))
         if price is not None and price >= 0:
-            return price / unit
+            return round(price * unit, 9)
     return None
 
 
