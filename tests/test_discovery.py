@@ -266,7 +266,7 @@ async def test_the_list_is_asked_for_with_the_key_and_where_the_vendor_keeps_it(
     key = SecretStr("sk-1")
     async with serving(answer) as url:
         await find(source("plain", url, key=key, key_needed=True))
-        await find(source("other", url, key=key, list_headers={"X-Api-Key": "{key}"}))
+        await find(source("other", url, key=key, list_headers=(("X-Api-Key", "{key}"),)))
         await find(source("apart", "https://unused.example/v1", list_url=url.replace("/v1", "/catalog")))
     assert asked == [
         ("/v1/models", "Bearer sk-1", None),
