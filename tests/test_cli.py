@@ -328,12 +328,12 @@ def uncommented(*, but: Sequence[str] = ()) -> str:
 
 
 def test_the_template_names_every_setting_with_its_default(tmp_path: Path) -> None:
-    for name in ("model.gguf", "company.pem"):
+    for name in ("model.gguf", "company.pem", "strengths.csv"):
         (tmp_path / name).touch()
     file = tmp_path / "panvox.toml"
     file.write_text(uncommented().replace("/etc/ssl/", ""))
     written = load(explicit=file, environ={"COMPANY_LLM_KEY": "k"})
-    for section in ("run", "network", "local", "store"):
+    for section in ("run", "network", "local", "store", "catalogue"):
         fields = set(type(getattr(written, section)).model_fields)
         assert getattr(written, section).model_fields_set == fields, section
     assert [provider.id for provider in written.providers] == ["openai", "company"]
@@ -341,7 +341,7 @@ def test_the_template_names_every_setting_with_its_default(tmp_path: Path) -> No
 
     nothing = [
         name
-        for section in (written.run, written.network, written.local, written.store)
+        for section in (written.run, written.network, written.local, written.store, written.catalogue)
         for name, field in type(section).model_fields.items()
         if field.default in (None, ())
     ]

@@ -16,15 +16,20 @@ from aiohttp import web
 from inline_snapshot import snapshot
 from pydantic import SecretStr
 
-from panvox.catalog.discovery import discover
+from panvox.catalog.assembly import assemble
+from panvox.catalog.discovery import Offer, Ways, discover
 from panvox.catalog.entries import Catalogue
+from panvox.catalog.merge import Merging, Unmeasured
+from panvox.catalog.overrides import Overrides
+from panvox.catalog.references import NoReferences
 from panvox.catalog.sources import Source, sources
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Category
-from panvox.protocols import ListPage
+from panvox.protocols import Dialect, ListPage
 from panvox.providers.transport import HttpTransport
 from panvox.settings import VENDORS, Provider, Settings, Vendor
 
+MERGING = Merging(facts=NoReferences(), strengths=Unmeasured(), overrides=Overrides({}))
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -91,11 +96,15 @@ def source(provider: str, url: str, **more: Any) -> Source:
     return Source(provider=provider, vendor=Vendor(provider, provider, url, **row), **fields)
 
 
-async def find(*wanted: Source, deadline: float = 5.0, dialect: OpenAI | None = None) -> Catalogue:
+async def offered(*wanted: Source, deadline: float = 5.0, dialect: Dialect | None = None) -> list[Offer]:
     async with HttpTransport() as transport:
-        return await discover(
-            wanted, transport=transport, dialect_of=lambda _: dialect or OpenAI(), deadline=deadline
-        )
+        ways = Ways(transport_to=lambda _: transport, dialect_of=lambda _: dialect or OpenAI())
+        return list(await discover(wanted, ways=ways, deadline=deadline))
+
+
+async def find(*wanted: Source, deadline: float = 5.0, dialect: Dialect | None = None) -> Catalogue:
+    offers = await offered(*wanted, deadline=deadline, dialect=dialect)
+    return assemble(zip(wanted, offers, strict=True), MERGING).catalogue
 
 
 def names(found: Catalogue) -> list[str]:

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from panvox.errors import SettingsError
 from panvox.settings import VENDORS, Network, Provider, Run, Settings, Vendor, load
 from panvox.settings.problems import find_problems
-from panvox.settings.schema import Document
+from panvox.settings.schema import Document, ModelFacts
 from panvox.settings.toml_lines import KeyPath, line_numbers
 
 DOCS = Path(__file__).parents[1] / "docs" / "settings.md"
@@ -254,7 +254,7 @@ empty = []
             "panvox.toml:37: panels.'a b': must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
             "panvox.toml:38: panels.empty = […]: must not be empty",
             "environment: PANVOX_RUN_DEADLINE: is not a setting; did you mean PANVOX_RUN__DEADLINE?",
-            "environment: PANVOX_NETWROK__PROXY: netwrok = {…}: is not a setting; did you mean network? allowed: run, network, local, store, providers, panels",
+            "environment: PANVOX_NETWROK__PROXY: netwrok = {…}: is not a setting; did you mean network? allowed: run, network, local, store, catalogue, models, providers, panels",
             "environment: PANVOX_RUN__PAID_LIMIT = -1: must be at least 0",
         ]
     )
@@ -318,7 +318,7 @@ empty = []
         (
             "files = ['x']",
             snapshot(
-                "panvox.toml:1: files = […]: is not a setting; allowed: run, network, local, store, providers, panels"
+                "panvox.toml:1: files = […]: is not a setting; allowed: run, network, local, store, catalogue, models, providers, panels"
             ),
         ),
         (
@@ -589,7 +589,7 @@ def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, pyda
         if section is None:
             yield f"{prefix}{name}", field
         else:
-            yield from fields(section, f"{prefix}{name}{'[]' if section is Provider else ''}.")
+            yield from fields(section, f"{prefix}{name}{'[]' if section in (Provider, ModelFacts) else ''}.")
 
 
 def shown_default(value: object) -> str:

@@ -14,18 +14,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from panvox.compose import Conversation, Result, Session, ask, open, run, stream  # noqa: A004
+    from panvox.compose.session import Conversation, Result, Session, ask, open, run, stream  # noqa: A004
     from panvox.errors import Failure, PanvoxError, UsageError
     from panvox.settings import Settings
 
 _HOMES = {
-    "ask": "panvox.compose",
-    "open": "panvox.compose",
-    "run": "panvox.compose",
-    "stream": "panvox.compose",
-    "Conversation": "panvox.compose",
-    "Result": "panvox.compose",
-    "Session": "panvox.compose",
+    "ask": "panvox.compose.session",
+    "open": "panvox.compose.session",
+    "run": "panvox.compose.session",
+    "stream": "panvox.compose.session",
+    "Conversation": "panvox.compose.session",
+    "Result": "panvox.compose.session",
+    "Session": "panvox.compose.session",
     "Settings": "panvox.settings",
     "Failure": "panvox.errors",
     "PanvoxError": "panvox.errors",

@@ -3,139 +3,157 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from panvox.catalog.entries import Catalogue, Entry, Problem
+from panvox.catalog.entries import Problem
 from panvox.catalog.sources import Source
-from panvox.catalog.weights import lineage
 from panvox.errors import Failure, Internal, TimedOut, Unauthorised
-from panvox.protocols import Dialect, Listing, Transport
+from panvox.protocols import Dialect, Listing, ListPage, Request, Transport
 from panvox.redaction import masked
-from panvox.settings import Vendor
 
-_LONGEST_NAME = 200
+_MOST_PAGES = 100  # of a list; a provider that pages in circles must not keep us
+_DETAILS_AT_ONCE = 4  # calls to one provider
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider offered `at` a time (seconds since 1970), and what kept it from offering more."""
+
+    provider: str
+    listings: tuple[Listing, ...] = ()
+    at: float = 0.0
+    problem: Problem | None = None
+
+
+class Ways(msgspec.Struct, frozen=True, kw_only=True):
+    """How a source is reached and what it speaks."""
+
+    transport_to: Callable[[Source], Transport]
+    dialect_of: Callable[[Source], Dialect]
 
 
 async def discover(
-    sources: Sequence[Source],
-    *,
-    transport: Transport,
-    dialect_of: Callable[[Vendor], Dialect],
-    deadline: float = 10.0,
-    guess_deadline: float = 0.4,
-) -> Catalogue:
-    """The models of all `sources`, in their order, after at most `deadline` seconds.
+    sources: Sequence[Source], *, ways: Ways, deadline: float = 10.0, guess_deadline: float = 0.4
+) -> tuple[Offer, ...]:
+    """What all `sources` offer, in their order, after at most `deadline` seconds.
 
-    Every source ends in entries, or in one problem. Guessed ones are given `guess_deadline` seconds, since a
-    server on this machine answers at once or is not there, and are no problem when they fail. A source that
-    names its models is taken at its word.
+    Every source ends in an offer, whose problem says why it is not whole. Guessed ones are given
+    `guess_deadline` seconds for their first word, since a server on this machine answers at once or is not
+    there, and are no problem when they fail. A source that names its models is taken at its word.
     """
-    found = [Catalogue()] * len(sources)
+    found: list[Offer] = [Offer(provider=source.provider) for source in sources]
 
     async def look(index: int, source: Source) -> None:
-        within = guess_deadline if source.guessed else deadline
-        found[index] = await _models_of(source, transport, dialect_of(source.vendor), within)
+        found[index] = await _Looking(source, ways, deadline, guess_deadline).offer()
 
     async with asyncio.TaskGroup() as tasks:
         for index, source in enumerate(sources):
             tasks.create_task(look(index, source))
-    return Catalogue(
-        entries=tuple(entry for part in found for entry in part.entries),
-        problems=tuple(problem for part in found for problem in part.problems),
-    )
+    return tuple(found)
 
 
-async def _models_of(source: Source, transport: Transport, dialect: Dialect, within: float) -> Catalogue:
-    if source.vendor.key_needed and source.key is None:
-        variables = " or ".join(source.vendor.key_env)
-        hint = "Set it, or take the provider out of the settings."
-        return _failed(source, Unauthorised(f"the environment variable {variables} is not set", hint=hint))
-    if source.models:
-        return _catalogue(source, [Listing(id=model) for model in source.models])
-    try:
-        async with asyncio.timeout(within):
-            listings = await _list(source, transport, dialect, within)
-    except TimeoutError:
-        hint = "Try again later, or name its models in the settings, so that no list is needed."
-        return _failed(source, TimedOut(f"the model list did not come within {within:g} s", hint=hint))
-    except Failure as failure:
-        return _failed(source, failure)
-    except Exception as error:  # noqa: BLE001 - a defect met at one source must not cost the others theirs
-        return _failed(source, Internal(f"{type(error).__name__}: {error}"))
-    return _catalogue(source, listings)
+class _Looking:
+    """The look at one source; what has come before something goes wrong is kept."""
+
+    def __init__(self, source: Source, ways: Ways, deadline: float, guess_deadline: float) -> None:
+        self._source = source
+        self._deadline = deadline
+        self._first = guess_deadline if source.guessed else deadline
+        self._ways = ways
+        self._listings: list[Listing] = []
+        self._at = time.time()
+
+    async def offer(self) -> Offer:
+        source = self._source
+        if source.missing:
+            return self._failed(Unauthorised(source.missing, hint=_SET_OR_LEAVE_OUT))
+        if source.models:
+            return self._whole([Listing(id=model) for model in source.models])
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._read()
+        except TimeoutError:
+            return self._failed(
+                TimedOut(f"the model list did not come within {self._deadline:g} s", hint=_LATER_OR_NAME)
+            )
+        except Failure as failure:
+            return self._failed(failure)
+        except Exception as error:  # noqa: BLE001 - a defect met at one source must not cost the others theirs
+            return self._failed(Internal(f"{type(error).__name__}: {error}"))
+        return self._whole(self._listings)
+
+    def _whole(self, listings: Sequence[Listing]) -> Offer:
+        return Offer(provider=self._source.provider, listings=tuple(listings), at=self._at)
+
+    async def _read(self) -> None:
+        dialect = self._ways.dialect_of(self._source)
+        transport = self._ways.transport_to(self._source)
+        async with asyncio.timeout(self._first) as first:
+            async for page in self._pages(dialect, transport):
+                first.reschedule(None)
+                self._listings += page.listings
+        await self._add_details(dialect, transport)
+
+    async def _pages(self, dialect: Dialect, transport: Transport) -> AsyncIterator[ListPage]:
+        """The pages of the list; one that says again what the one before said was the last."""
+        more = ""
+        for _ in range(_MOST_PAGES):
+            page = dialect.listings(await self._fetch(self._list_request(dialect, more), dialect, transport))
+            yield page
+            if not page.more or page.more == more or not page.listings:
+                return
+            more = page.more
+
+    def _list_request(self, dialect: Dialect, more: str) -> Request:
+        vendor, key = self._source.vendor, self._source.plain_key
+        bearer = None if vendor.list_headers else key
+        request = dialect.listing_request(base_url=vendor.list_url or vendor.base_url, key=bearer, page=more)
+        headers = {name: value.format(key=key) for name, value in vendor.list_headers}
+        return msgspec.structs.replace(request, headers={**request.headers, **headers})
+
+    async def _fetch(self, request: Request, dialect: Dialect, transport: Transport) -> bytes:
+        async with transport.send(request, connect_timeout=self._deadline) as reply:
+            body = b"".join([piece async for piece in reply.chunks()])
+            if reply.status != 200:
+                raise dialect.failure(reply.status, reply.headers, body)
+        return body
+
+    async def _add_details(self, dialect: Dialect, transport: Transport) -> None:
+        """What lists leave out, asked for each model; one that does not tell stays as it was listed."""
+        free = asyncio.Semaphore(_DETAILS_AT_ONCE)
+        vendor, key = self._source.vendor, self._source.plain_key
+
+        async def ask(index: int, request: Request) -> None:
+            async with free:
+                try:
+                    body = await self._fetch(request, dialect, transport)
+                except Failure:
+                    return
+            self._listings[index] = dialect.detailed(self._listings[index], body)
+
+        async with asyncio.TaskGroup() as tasks:
+            for index, listing in enumerate(self._listings):
+                request = dialect.detail_request(listing.id, base_url=vendor.base_url, key=key)
+                if request is not None:
+                    tasks.create_task(ask(index, request))
+
+    def _failed(self, failure: Failure) -> Offer:
+        """What there is, with the reason why there is no more of it."""
+        source = self._source
+        if source.guessed and not self._listings:
+            return Offer(provider=source.provider, at=self._at)
+        reason = _safe(str(failure), source.plain_key)
+        fault = msgspec.structs.replace(failure.fault, message=reason)
+        what = f"only the first {len(self._listings)} models" if self._listings else "no models"
+        message = f"{source.provider}: {what}, since {reason.rstrip('.')}. {fault.hint}"
+        problem = Problem(provider=source.provider, message=message, fault=fault)
+        return Offer(provider=source.provider, listings=tuple(self._listings), at=self._at, problem=problem)
 
 
-async def _list(source: Source, transport: Transport, dialect: Dialect, within: float) -> list[Listing]:
-    vendor, key = source.vendor, source.plain_key
-    bearer = None if vendor.list_headers else key
-    request = dialect.listing_request(base_url=vendor.list_url or vendor.base_url, key=bearer)
-    headers = {name: value.format(key=key) for name, value in vendor.list_headers}
-    request = msgspec.structs.replace(request, headers={**request.headers, **headers})
-    async with transport.send(request, connect_timeout=within) as reply:
-        body = b"".join([piece async for piece in reply.chunks()])
-        if reply.status != 200:
-            raise dialect.failure(reply.status, reply.headers, body)
-    return list(dialect.listings(body).listings)
-
-
-def _failed(source: Source, failure: Failure) -> Catalogue:
-    if source.guessed:
-        return Catalogue()
-    reason = _safe(str(failure), source.plain_key)
-    fault = msgspec.structs.replace(failure.fault, message=reason)
-    message = f"{source.provider}: no models, since {reason.rstrip('.')}. {fault.hint}"
-    return Catalogue(problems=(Problem(provider=source.provider, message=message, fault=fault),))
-
-
-def _catalogue(source: Source, listings: Sequence[Listing]) -> Catalogue:
-    chat = [listing for listing in listings if listing.kind == "chat"]
-    usable = [listing for listing in chat if _usable(listing.id)]
-    entries: dict[str, Entry] = {}
-    for listing in usable:
-        entry = _entry(source, listing)
-        entries.setdefault(entry.name, entry)
-    problem = ""
-    if dropped := len(chat) - len(usable):
-        problem = f"{dropped} models left out: their names are too long or hold what a terminal would obey"
-    elif not entries and not source.guessed:
-        problem = f"the list at {source.vendor.base_url} names no chat model"
-    problems = (
-        (Problem(provider=source.provider, message=f"{source.provider}: {problem}"),) if problem else ()
-    )
-    return Catalogue(entries=tuple(entries.values()), problems=problems)
-
-
-def _usable(model: str) -> bool:
-    """Whether a name may be shown and sent: names come from outside, and a terminal obeys escapes in them."""
-    return bool(model.strip()) and len(model) <= _LONGEST_NAME and model.isprintable()
-
-
-def _entry(source: Source, listing: Listing) -> Entry:
-    relay = source.vendor.relay
-    upstream = listing.id.partition(relay)[2] if relay and relay in listing.id else listing.id
-    return Entry(
-        # Spaces and commas would end a pattern.
-        name=f"{source.provider}/{re.sub(r'[ ,]+', '-', listing.id.strip())}",
-        provider=source.provider,
-        model=listing.id,
-        lineage=lineage(upstream),
-        free=_free(source, listing),
-        title=listing.name,
-        context=listing.context,
-        max_output=listing.max_output,
-        prices=listing.prices,
-    )
-
-
-def _free(source: Source, listing: Listing) -> bool:
-    if source.free is not None:
-        return source.free
-    if source.vendor.loopback or listing.id.endswith(":free"):
-        return True
-    return source.vendor.zero_is_free and listing.prices.input == 0 and listing.prices.output == 0
+_SET_OR_LEAVE_OUT = "Set it, or take the provider out of the settings."
+_LATER_OR_NAME = "Try again later, or name its models in the settings, so that no list is needed."
 
 
 def _safe(text: str, key: str | None) -> str:

@@ -37,7 +37,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     - `model`: the name that the provider knows, to the letter.
     - `lineage`: models with the same one share weights; models with the same `kin` descend from one.
-    - `free`: asking it costs nothing, as far as is known. Prices are USD per million tokens.
+    - `free`: asking it costs nothing, as far as is known. Prices are USD per million tokens; `reserve` has
+      the highest that anybody claims, by which money is set aside.
     - `context`, `max_output`: tokens. `released`, `retires`: ISO dates; `retires` may be "yes".
     - `strengths`: 0 to 1, by task kind ("general", "code", "math").
     """
@@ -52,6 +53,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context: int | None = None
     max_output: int | None = None
     prices: Prices = Prices()
+    reserve: Prices = Prices()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     capabilities: tuple[Capability, ...] = ()
@@ -120,7 +122,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """The models that were found, provider by provider, and what went wrong on the way."""
+    """The models that were found, provider by provider, and what went wrong on the way.
+
+    `ages` tells when each provider was asked for its list, in seconds since 1970.
+    """
 
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
+    ages: Mapping[str, float] = {}

@@ -27,6 +27,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     guessed: bool = False
 
     @property
+    def missing(self) -> str:
+        """What the environment lacks so that it cannot be asked, as a sentence; empty if nothing."""
+        if self.vendor.key_needed and self.key is None:
+            return f"the environment variable {' or '.join(self.vendor.key_env)} is not set"
+        return ""
+
+    @property
     def plain_key(self) -> str | None:
         """The key itself, for the moment in which a request is made."""
         return self.key.get_secret_value() if self.key else None

@@ -24,7 +24,7 @@ from panvox.messages import MemberEnded, Outcome, Prompt
 from panvox.settings import Settings
 
 if TYPE_CHECKING:  # `panvox.open` brings it
-    from panvox.compose import Session
+    from panvox.compose.session import Session
 
 QUESTION = "Reply with one word: ready"
 MAX_TOKENS = 512

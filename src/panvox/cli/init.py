@@ -45,6 +45,17 @@ TEMPLATE = """\
 # enabled = true                    # whether runs are kept
 # path = "panvox.db"                # the SQLite file; in the user's data folder if unset
 
+[catalogue]
+# max_age = 86400.0                 # seconds that a provider's list on the disk is believed
+# deadline = 10.0                   # seconds that a provider may take for its list
+# probe_age = 604800.0              # seconds after which what a probe found is forgotten
+# offline = true                    # whether the catalogues that come with panvox are used
+# strengths = "strengths.csv"       # measured strengths, which win over published ones
+
+# What is known better here than anywhere else, by name or glob; it wins over every other source.
+[models]
+# "company/chat-*" = { context = 32768, price_in = 0.2, price_out = 0.8, capabilities = ["text", "code"] }
+
 # Named selections, used as --models @fast
 [panels]
 # fast = ["groq/*", "cerebras/*"]
@@ -58,6 +69,7 @@ TEMPLATE = """\
 # [[providers]]
 # id = "company"
 # base_url = "https://llm.example.com/v1"
+# dialect = "openai"                # or responses, anthropic, gemini, ollama, cherry
 # key_env = "COMPANY_LLM_KEY"       # the environment variable that holds the key
 # models = ["chat-large"]           # it is asked for its list if unset
 # free = true                       # whether asking it costs nothing

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from panvox.settings.schema import Document, Local, Network, Provider, Run, Store
+from panvox.settings.schema import (
+    CatalogueSection,
+    Document,
+    Local,
+    ModelFacts,
+    Network,
+    Provider,
+    Run,
+    Store,
+)
 from panvox.settings.toml_lines import KeyPath
 
 _SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -18,6 +27,8 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "network": Network,
     "local": Local,
     "store": Store,
+    "catalogue": CatalogueSection,
+    "models": ModelFacts,
     "providers": Provider,
 }
 

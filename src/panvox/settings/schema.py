@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from panvox.errors import UsageError
+from panvox.settings.places import expanded
 from panvox.settings.vendors import DIALECTS, VENDORS, Vendor
 from panvox.waiting import parse_wait
 
@@ -72,14 +73,6 @@ def _parts(url: str, *schemes: str) -> SplitResult:
     return parts
 
 
-def expanded(path: Path) -> Path:
-    """`path` with `~` put in full; as it is where there is no such home, and so no such file."""
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        return path
-
-
 def _within_folder(path: Path, info: ValidationInfo) -> Path:
     """A path in a settings file counts from the folder of that file."""
     folder = (info.context or {}).get("folder")
@@ -110,6 +103,14 @@ Name = Annotated[
 ModelName = Annotated[
     str, _matching(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}", "must be 1 to 200 characters without spaces")
 ]
+Word = Annotated[
+    str, _matching(r"[a-z0-9][a-z0-9-]{0,99}", "must be lower-case letters, digits and dashes, at most 100")
+]
+IsoDate = Annotated[
+    str, _matching(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "must be a date such as 2026-03-01")
+]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
 Patterns = Annotated[tuple[Pattern, ...], Strict(strict=False), BeforeValidator(_several)]
 # Keys hold lower-case letters or dashes and names of variables by custom do not, so that a key which was put
@@ -192,6 +193,50 @@ class Store(Section):
     )
 
 
+class CatalogueSection(Section):
+    """Which models there are, and how long that is believed."""
+
+    max_age: Seconds = Field(
+        86_400.0, description="seconds that a provider's list on the disk is believed; --refresh asks anew"
+    )
+    deadline: Seconds = Field(10.0, description="seconds that a provider may take for its list")
+    probe_age: float = Field(
+        604_800.0, gt=0, le=31_536_000, description="seconds after which what a probe found is forgotten"
+    )
+    offline: bool = Field(
+        True, description="whether facts and prices of the catalogues that come with panvox are used"
+    )
+    strengths: ExistingFile | None = Field(
+        None, description="path of a CSV file with measured strengths, which win over published ones"
+    )
+
+
+class ModelFacts(Section):
+    """What is known better here than anywhere else about the models that a pattern means."""
+
+    context: Tokens | None = Field(None, description="tokens that fit into its context")
+    max_output: Tokens | None = Field(None, description="tokens of its answers at most")
+    price_in: Dollars | None = Field(None, description="USD per million tokens of the prompt")
+    price_out: Dollars | None = Field(None, description="USD per million tokens of the answer")
+    price_cached: Dollars | None = Field(None, description="USD per million tokens read from a cache")
+    price_reasoning: Dollars | None = Field(
+        None, description="USD per million tokens of reasoning, where they have a price of their own"
+    )
+    price_request: Dollars | None = Field(None, description="USD per call")
+    free: bool | None = Field(None, description="whether asking it costs nothing")
+    capabilities: Annotated[tuple[Word, ...], Strict(strict=False)] | None = Field(
+        None, description="all that it can do, such as `code`, `tools` or `vision`"
+    )
+    lineage: Word | None = Field(
+        None, description="the weights behind it; models of one lineage have one vote"
+    )
+    released: IsoDate | None = Field(None, description="the date of its release, such as `2026-03-01`")
+    retires: IsoDate | None = Field(None, description="the date on which it goes")
+    strength: Share | None = Field(None, description="how strong it is, from 0 to 1")
+    strength_code: Share | None = Field(None, description="how strong it is at code, from 0 to 1")
+    strength_math: Share | None = Field(None, description="how strong it is at mathematics, from 0 to 1")
+
+
 class Provider(Section):
     """A provider to ask. What is left out comes from the vendor's row in `panvox.settings.vendors`."""
 
@@ -271,6 +316,10 @@ class Document(Section):
     network: Network = Network()
     local: Local = Local()
     store: Store = Store()
+    catalogue: CatalogueSection = CatalogueSection()
+    models: Mapping[ModelName, ModelFacts] = Field(
+        {}, description="what is known better here of the models that a name or glob means"
+    )
     providers: Annotated[tuple[Provider, ...], Strict(strict=False)] = Field(
         (), description="the providers to ask"
     )

@@ -1,4 +1,4 @@
-"""The composition root: settings in, a session out, in which the concrete parts meet.
+"""What is open while prompts are asked, and the functions that people call.
 
 Session        what is open: transport, model on this machine, store; hands out turns and conversations
 Conversation   one panel, asked again and again
@@ -8,45 +8,31 @@ Result         what came of one prompt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import msgspec
 
-from panvox.catalog.discovery import discover
+from panvox.catalog.discovery import Ways
 from panvox.catalog.entries import Catalogue, Entry
 from panvox.catalog.selection import default_selection, select
-from panvox.catalog.sources import sources
-from panvox.catalog.weights import lineage
-from panvox.dialects.openai import OpenAI
+from panvox.compose.catalogue import LOCAL, Shelf
+from panvox.compose.dialects import dialect_of
 from panvox.engine import Member, Run, Turn
 from panvox.engine.conversation import Past
 from panvox.errors import PromptError, SelectionError
 from panvox.messages import Identity, Outcome, Prompt, Verdict
-from panvox.protocols import Dialect, Model, Quirks
+from panvox.protocols import Model
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
-from panvox.providers.weights import find_weights
-from panvox.settings import Settings, Vendor, load
+from panvox.settings import Settings, load
+from panvox.settings.places import fingerprint
 from panvox.store import NullJournal, SqlJournal, StoredRun, default_path, open_journal
 from panvox.waiting import Wait, parse_wait
-
-DIALECTS: Mapping[str, Callable[[Quirks], Dialect]] = {"openai": OpenAI}
-"""Every dialect by the word for it in settings."""
-
-
-@lru_cache
-def dialect_of(vendor: Vendor) -> Dialect:
-    """The dialect that `vendor` speaks, with its quirks; one object for all of its models."""
-    return DIALECTS[vendor.dialect](vendor.quirks)
-
-
-_LOCAL = "local"
 
 
 class Manner(TypedDict, total=False):
@@ -164,12 +150,17 @@ class Session:
         transport: HttpTransport,
         store: SqlJournal | NullJournal,
         local: LocalServer,
+        fingerprint: str = "",
     ) -> None:
         self.settings = settings
         self.store = store
         self._transport = transport
         self._local = local
-        self._sources = {source.provider: source for source in sources(settings)}
+        self._shelf = Shelf(settings, fingerprint=fingerprint)
+        self._sources = {source.provider: source for source in self._shelf.sources}
+        self._ways = Ways(
+            transport_to=lambda source: transport, dialect_of=lambda source: dialect_of(source.vendor)
+        )
         self._catalogue: Catalogue | None = None
         network = settings.network
         self._deadlines = Deadlines(
@@ -179,15 +170,14 @@ class Session:
             total=network.total_timeout,
         )
 
-    async def catalogue(self) -> Catalogue:
-        """The models that can be asked, and why some cannot; found once in a session."""
-        if self._catalogue is None:
-            found = await discover(
-                tuple(self._sources.values()), transport=self._transport, dialect_of=dialect_of
-            )
-            local = await asyncio.to_thread(local_entries, self.settings)
-            entries = (*found.entries, *local)
-            self._catalogue = msgspec.structs.replace(found, entries=entries)
+    async def catalogue(self, *, refresh: bool = False) -> Catalogue:
+        """The models that can be asked, and why some cannot; put together once in a session.
+
+        Lists that are too old are asked for; all of them with `refresh`.
+        """
+        if self._catalogue is None or refresh:
+            found = await self._shelf.catalogue(self._ways, refresh=refresh)
+            self._catalogue = found.catalogue
         return self._catalogue
 
     async def select(self, patterns: Sequence[str] = ()) -> tuple[Entry, ...]:
@@ -201,7 +191,7 @@ class Session:
             return select(
                 patterns or self.settings.run.models, catalogue.entries, panels=self.settings.panels
             )
-        hosted = [entry for entry in catalogue.entries if entry.provider != _LOCAL]
+        hosted = [entry for entry in catalogue.entries if entry.provider != LOCAL]
         if hosted:
             return default_selection(hosted, paid_limit=self.settings.run.paid_limit)
         if not catalogue.entries:
@@ -214,7 +204,7 @@ class Session:
 
     def model(self, entry: Entry) -> Model:
         """The model behind an entry of the catalogue."""
-        if entry.provider == _LOCAL:
+        if entry.provider == LOCAL:
             return self._local_model(entry)
         source = self._sources[entry.provider]
         return HttpModel(
@@ -291,24 +281,6 @@ class Session:
 # --- between the words of catalogue, engine and store ---
 
 
-def local_entries(settings: Settings) -> tuple[Entry, ...]:
-    """The samples of the model on this machine, if its weights are there; they share one lineage."""
-    weights = (settings.local.weights or find_weights()) if settings.local.enabled else None
-    if weights is None:
-        return ()
-    name = weights.stem.lower().partition(".")[0].replace(" ", "-")
-    return tuple(
-        Entry(
-            name=f"{_LOCAL}/{name}#{number}",
-            provider=_LOCAL,
-            model=name,
-            lineage=lineage(name),
-            free=True,
-        )
-        for number in range(1, settings.local.samples + 1)
-    )
-
-
 def identity_of(entry: Entry) -> Identity:
     """An entry of the catalogue as a member of a panel."""
     return Identity(name=entry.name, provider=entry.provider, model=entry.model, lineage=entry.lineage)
@@ -339,7 +311,7 @@ async def open_session(settings: Settings | Path | None = None) -> AsyncIterator
     `settings` may name a file; without it they are found as the command line finds them. Raises
     `SettingsError`.
     """
-    known = settings if isinstance(settings, Settings) else await asyncio.to_thread(load, explicit=settings)
+    known, mark = await asyncio.to_thread(_known, settings)
     network, local = known.network, known.local
     async with (
         _open_store(known) as store,
@@ -348,7 +320,14 @@ async def open_session(settings: Settings | Path | None = None) -> AsyncIterator
             weights=local.weights, context=local.context, slots=local.samples, threads=local.threads
         ) as server,
     ):
-        yield Session(known, transport=transport, store=store, local=server)
+        yield Session(known, transport=transport, store=store, local=server, fingerprint=mark)
+
+
+def _known(settings: Settings | Path | None) -> tuple[Settings, str]:
+    """Settings and the fingerprint of their places; what a program made has none."""
+    if isinstance(settings, Settings):
+        return settings, ""
+    return load(explicit=settings), fingerprint(settings)
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ PANVOX_… variables   above   panvox.toml of the project   above   panvox.toml 
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,18 +12,16 @@ from operator import eq
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import platformdirs
 from pydantic import SecretStr, ValidationError
 
 from panvox.errors import SettingsError
+from panvox.settings import places
+from panvox.settings.places import FILE_VARIABLE, PREFIX, current_folder, environment
 from panvox.settings.problems import Where, dotted, find_problems
-from panvox.settings.schema import Document, Settings, expanded
+from panvox.settings.schema import Document, Settings
 from panvox.settings.toml_lines import KeyPath, line_numbers
 from panvox.settings.vendors import VENDORS
 
-FILE_NAME = "panvox.toml"
-FILE_VARIABLE = "PANVOX_SETTINGS"
-_PREFIX = "PANVOX_"
 _MOST_BYTES = 16 * 2**20
 
 
@@ -36,9 +33,9 @@ def load(
     `explicit`, or the variable PANVOX_SETTINGS, names the one file to read instead of those of the user and
     the project. Raises `SettingsError` with a line for each thing that is wrong.
     """
-    environ = os.environ if environ is None else environ  # noqa: TID251 - the one place that reads it
-    cwd = _current_folder() if cwd is None else cwd.absolute()
-    files = _files(explicit, cwd, environ)
+    environ = environment() if environ is None else environ
+    cwd = current_folder() if cwd is None else cwd.absolute()
+    files = places.files(explicit, cwd=cwd, environ=environ)
     layers = [*(_file_layer(file, cwd) for file in files), _environment_layer(environ, cwd)]
     merged: dict[str, Any] = {}
     problems: list[str] = []
@@ -51,13 +48,6 @@ def load(
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(**merged, keys=keys, files=tuple(files))
-
-
-def _current_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError as error:
-        raise SettingsError(f"the current folder is gone ({error.strerror}); change to another one") from None
 
 
 class _Layer(NamedTuple):
@@ -89,36 +79,6 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 # --- files -------------------------------------------------------------------------------------------
-
-
-def _files(explicit: Path | None, cwd: Path, environ: Mapping[str, str]) -> list[Path]:
-    """The files to read, the farthest first."""
-    if explicit is None and environ.get(FILE_VARIABLE):
-        explicit = Path(environ[FILE_VARIABLE])
-    if explicit is not None:
-        return [cwd / expanded(explicit)]
-    user = platformdirs.user_config_path("panvox") / FILE_NAME
-    project = next(filter(_is_there, (folder / FILE_NAME for folder in _project(cwd))), user)
-    return [file for file in dict.fromkeys((user, project)) if _is_there(file)]
-
-
-def _project(cwd: Path) -> list[Path]:
-    """The folders of a project, from `cwd` up to the one that holds `.git`, or home.
-
-    Outside of both only `cwd` itself counts: a file that somebody left in a parent such as /tmp must not
-    decide where keys are sent.
-    """
-    folders = [cwd, *cwd.parents]
-    home = expanded(Path("~"))
-    tops = (index for index, folder in enumerate(folders) if folder == home or _is_there(folder / ".git"))
-    return folders[: next(tops, 0) + 1]
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def _file_layer(file: Path, cwd: Path) -> _Layer:
@@ -183,7 +143,7 @@ def _environment_layer(environ: Mapping[str, str], cwd: Path) -> _Layer:
     for name, path in _settings_in(environ):
         if len(path) == 1 and path[0] not in Document.model_fields:
             meant = "__".join(path[0].split("_", 1)).upper()
-            problems.append(f"environment: {name}: is not a setting; did you mean {_PREFIX}{meant}?")
+            problems.append(f"environment: {name}: is not a setting; did you mean {PREFIX}{meant}?")
         elif _put(document, path, _value(environ[name])):
             variables[path] = name
         else:
@@ -202,9 +162,9 @@ def _environment_layer(environ: Mapping[str, str], cwd: Path) -> _Layer:
 def _settings_in(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The variables that set something, and the path they set; not those of others with a like name."""
     for name in sorted(environ):
-        path = tuple(name.removeprefix(_PREFIX).lower().split("__"))
+        path = tuple(name.removeprefix(PREFIX).lower().split("__"))
         ours = len(path) > 1 or path[0].split("_")[0] in Document.model_fields
-        if name.startswith(_PREFIX) and name != FILE_VARIABLE and ours and environ[name]:
+        if name.startswith(PREFIX) and name != FILE_VARIABLE and ours and environ[name]:
             yield name, path
 
 

@@ -1,0 +1,102 @@
+"""The catalogue as it was last put together, kept on the disk whole: what a command can show at once.
+
+It holds while nothing has changed that it follows from: settings and variables (their fingerprint), the age
+of the lists, the packages that are installed, and which servers on this machine take connections. Everything
+here blocks, for some milliseconds with thousands of models.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from panvox.catalog.entries import Catalogue, Entry, Problem, Record
+
+_FORM = 1
+"""Counted up when an index changes its shape."""
+
+_KNOCK = 0.2  # seconds; on this machine a connection is there or refused at once
+
+
+class Door(msgspec.Struct, frozen=True, array_like=True):
+    """A server on this machine, and whether it took connections."""
+
+    host: str
+    port: int
+    open: bool
+
+    @classmethod
+    def at(cls, url: str) -> Door:
+        """What is found at an address now."""
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(host, port, knock(host, port))
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True):
+    """A catalogue and what it rests on.
+
+    `until` is when the first of its lists is too old; `ages` tells when each provider was asked; `panels` and
+    `probe_age` (seconds) are those of the settings. All times are seconds since 1970.
+    """
+
+    fingerprint: str
+    made: float
+    until: float
+    packages: float
+    doors: tuple[Door, ...]
+    ages: Mapping[str, float]
+    panels: Mapping[str, tuple[str, ...]]
+    probe_age: float
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...]
+    form: int = _FORM
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue itself."""
+        return Catalogue(entries=self.entries, problems=self.problems, ages=self.ages)
+
+    def holds(self, fingerprint: str, *, now: float) -> bool:
+        """Whether nothing that it follows from has changed."""
+        return (
+            self.form == _FORM
+            and self.fingerprint == fingerprint
+            and self.made <= now < self.until
+            and self.packages == packages()
+            and all(knock(door.host, door.port) == door.open for door in self.doors)
+        )
+
+
+class Records(msgspec.Struct, frozen=True, kw_only=True):
+    """The records behind the index that was made at the same time: kept apart, since few ask for them."""
+
+    made: float
+    records: tuple[Record, ...]
+
+
+def doors(urls: Iterable[str]) -> tuple[Door, ...]:
+    """What is found at addresses on this machine, each door once."""
+    found = {(parts.hostname, parts.port): url for url in urls for parts in (urlsplit(url),)}
+    return tuple(Door.at(url) for url in found.values())
+
+
+def knock(host: str, port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with suppress(OSError), socket.create_connection((host, port), timeout=_KNOCK):
+        return True
+    return False
+
+
+def packages() -> float:
+    """When packages were last installed or removed beside this one."""
+    folders = [Path(folder) for folder in sys.path if folder.endswith("site-packages")]
+    with suppress(OSError):
+        return max((folder.stat().st_mtime for folder in folders), default=0.0)
+    return 0.0

@@ -1,0 +1,167 @@
+"""The catalogue put together: lists from the disk or from providers, offline facts, strengths and settings.
+
+Shelf.catalogue ── lists that are too old are asked for ── merged with all that is known ── kept as an index
+index_of        ── the same from the disk alone, if nothing has changed: no list, no settings, no network
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from panvox.catalog.assembly import Assembled, assemble
+from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due, read, write
+from panvox.catalog.discovery import Offer, Ways, discover
+from panvox.catalog.entries import Capability, Claim, Entry, Record
+from panvox.catalog.index import Index, Records, doors, packages
+from panvox.catalog.merge import Facts, Merging, Strengths, Unmeasured
+from panvox.catalog.overrides import Overrides
+from panvox.catalog.references import NoReferences, References
+from panvox.catalog.sources import Source, sources
+from panvox.catalog.weights import lineage
+from panvox.providers.weights import find_weights
+from panvox.settings import Settings
+from panvox.settings.places import cache_folder
+
+LOCAL = "local"
+"""The provider of the model on this machine."""
+
+
+def folder() -> Path:
+    """Where lists, index and probes are kept."""
+    return cache_folder() / "catalogue"
+
+
+def index_of(fingerprint: str) -> Index | None:
+    """The catalogue as it was last put together, if nothing that it rests on has changed since. Blocks."""
+    index = read(folder() / "index", Index)
+    return index if index is not None and index.holds(fingerprint, now=time.time()) else None
+
+
+def records_of(index: Index) -> Records | None:
+    """The records behind an index, if they are still there. Blocks."""
+    records = read(folder() / "records", Records)
+    return records if records is not None and records.made == index.made else None
+
+
+class Shelf:
+    """The catalogue of one set of settings.
+
+    `fingerprint` is that of the settings' places; without one, as for settings that a program made, lists are
+    kept but no index.
+    """
+
+    def __init__(self, settings: Settings, *, fingerprint: str = "") -> None:
+        self.sources = sources(settings)
+        self._settings = settings
+        self._fingerprint = fingerprint
+        self._lists = Lists(folder())
+
+    async def catalogue(self, ways: Ways, *, refresh: bool = False) -> Assembled:
+        """Everything that can be asked; lists that are too old are asked for, all of them with `refresh`."""
+        kept = await asyncio.to_thread(self._kept)
+        now, max_age = time.time(), self._settings.catalogue.max_age
+        asked = [
+            source
+            for source in self.sources
+            if refresh or due(source, kept.get(source.provider), now=now, max_age=max_age)
+        ]
+        offers = await discover(asked, ways=ways, deadline=self._settings.catalogue.deadline)
+        return await asyncio.to_thread(self._put_together, kept, dict(zip(asked, offers, strict=True)))
+
+    def before(self) -> Assembled:
+        """The catalogue as it was by the lists before the last ones. Blocks."""
+        kept = self._kept()
+        offers = [
+            (source, known.before or Offer(provider=source.provider))
+            for source in self.sources
+            if (known := kept.get(source.provider)) is not None
+        ]
+        return assemble(offers, self._merging())
+
+    def _kept(self) -> dict[str, Kept]:
+        found = {source.provider: self._lists.load(source) for source in self.sources}
+        return {provider: kept for provider, kept in found.items() if kept is not None}
+
+    def _put_together(self, kept: Mapping[str, Kept], fresh: Mapping[Source, Offer]) -> Assembled:
+        held = dict(kept) | {
+            source.provider: self._lists.keep(source, offer) for source, offer in fresh.items()
+        }
+        offers = [(source, held[source.provider].offer) for source in self.sources]
+        found = assemble(offers, self._merging())
+        local = tuple(local_records(self._settings))
+        whole = Assembled(records=(*found.records, *local), problems=found.problems, ages=_ages(offers))
+        if self._fingerprint:
+            self._keep_index(whole, offers)
+        return whole
+
+    def _keep_index(self, whole: Assembled, offers: Sequence[tuple[Source, Offer]]) -> None:
+        now = time.time()
+        index = Index(
+            fingerprint=self._fingerprint,
+            made=now,
+            until=min((self._until(source, offer, now) for source, offer in offers), default=now + AT_HOME),
+            packages=packages(),
+            doors=doors(source.vendor.base_url for source in self.sources if source.vendor.loopback),
+            ages=whole.ages,
+            panels={name: tuple(patterns) for name, patterns in self._settings.panels.items()},
+            probe_age=self._settings.catalogue.probe_age,
+            entries=whole.catalogue.entries,
+            problems=whole.problems,
+        )
+        if write(folder() / "records", Records(made=now, records=whole.records)):
+            write(folder() / "index", index)
+
+    def _until(self, source: Source, offer: Offer, now: float) -> float:
+        max_age = self._settings.catalogue.max_age
+        if source.models or source.missing:
+            return now + max_age
+        if offer.problem is not None:
+            return now + FAILED
+        return offer.at + (min(max_age, AT_HOME) if source.vendor.loopback else max_age)
+
+    def _merging(self) -> Merging:
+        facts: Facts = References() if self._settings.catalogue.offline else NoReferences()
+        return Merging(
+            facts=facts, strengths=_strengths(self._settings), overrides=Overrides(self._settings.models)
+        )
+
+
+def _strengths(settings: Settings) -> Strengths:
+    del settings
+    return Unmeasured()
+
+
+def _ages(offers: Sequence[tuple[Source, Offer]]) -> dict[str, float]:
+    """When each provider was asked; those that name their models were not."""
+    return {source.provider: offer.at for source, offer in offers if offer.listings and not source.models}
+
+
+def local_records(settings: Settings) -> Iterator[Record]:
+    """The samples of the model on this machine, if its weights are there; they share one lineage."""
+    weights = (settings.local.weights or find_weights()) if settings.local.enabled else None
+    if weights is None:
+        return
+    name = weights.stem.lower().partition(".")[0].replace(" ", "-")
+    able = (Capability.TEXT, Capability.FREE, Capability.LOCAL)
+    here = Claim(True, "address", None, "computed on this machine")
+    for number in range(1, settings.local.samples + 1):
+        entry = Entry(
+            name=f"{LOCAL}/{name}#{number}",
+            provider=LOCAL,
+            model=name,
+            lineage=lineage(name),
+            free=True,
+            context=settings.local.context,
+            max_output=settings.local.max_tokens,
+            capabilities=able,
+        )
+        claims = {
+            "context": (Claim(settings.local.context, "settings", None, "local.context"),),
+            "max_output": (Claim(settings.local.max_tokens, "settings", None, "local.max_tokens"),),
+            "lineage": (Claim(entry.lineage, "name", None, f"is called {name}"),),
+            **{f"capabilities.{word}": (here,) for word in able},
+        }
+        yield Record(entry=entry, claims=claims)

@@ -1,0 +1,21 @@
+"""The table of dialects: every word that settings may use for one, and what speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from panvox.dialects.openai import OpenAI
+from panvox.protocols import Dialect, Quirks
+from panvox.settings import Vendor
+
+DIALECTS: Mapping[str, Callable[[Quirks], Dialect]] = {
+    "openai": OpenAI,
+}
+"""Every dialect by the word for it in settings."""
+
+
+@lru_cache
+def dialect_of(vendor: Vendor) -> Dialect:
+    """The dialect that `vendor` speaks, with its quirks; one object for all of its models."""
+    return DIALECTS[vendor.dialect](vendor.quirks)

@@ -1,0 +1,109 @@
+"""Where settings stand, and a word that changes when they do: without reading what they say.
+
+Checking settings takes a fifth of a second. Whoever has kept something that follows from them, such as the
+catalogue, compares the word and needs to read them only when it has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from pathlib import Path
+
+import platformdirs
+
+from panvox.errors import SettingsError
+from panvox.settings.vendors import VENDORS
+
+FILE_NAME = "panvox.toml"
+FILE_VARIABLE = "PANVOX_SETTINGS"
+PREFIX = "PANVOX_"
+
+
+def files(
+    explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> list[Path]:
+    """The settings files that hold in the folder `cwd`, the farthest first; those named may not be there."""
+    environ = environment() if environ is None else environ
+    cwd = current_folder() if cwd is None else cwd
+    if explicit is None and environ.get(FILE_VARIABLE):
+        explicit = Path(environ[FILE_VARIABLE])
+    if explicit is not None:
+        return [cwd / expanded(explicit)]
+    user = platformdirs.user_config_path("panvox") / FILE_NAME
+    project = next(filter(_is_there, (folder / FILE_NAME for folder in _project(cwd))), user)
+    return [file for file in dict.fromkeys((user, project)) if _is_there(file)]
+
+
+def environment() -> Mapping[str, str]:
+    """The variables of this process; settings are the only reader of them."""
+    return os.environ  # noqa: TID251 - the one place that reads it
+
+
+def current_folder() -> Path:
+    """The folder of this process. Raises `SettingsError` where it is gone."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise SettingsError(f"the current folder is gone ({error.strerror}); change to another one") from None
+
+
+def cache_folder() -> Path:
+    """Where what can be had again is kept."""
+    return platformdirs.user_cache_path("panvox")
+
+
+def expanded(path: Path) -> Path:
+    """`path` with `~` put in full; as it is where there is no such home, and so no such file."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def fingerprint(explicit: Path | None = None) -> str:
+    """A word that is the same as long as no settings file and no variable that may matter has changed.
+
+    It is a digest: neither settings nor keys can be read from it.
+    """
+    environ = environment()
+    digest = blake2b(digest_size=16)
+    words = {name for vendor in VENDORS.values() for name in variables_of(vendor.base_url, *vendor.key_env)}
+    for file in files(explicit, environ=environ):
+        try:
+            content = file.read_bytes()
+        except OSError:
+            content = b""
+        digest.update(b"%b\0%b\0" % (os.fsencode(file), content))
+        words |= {word.decode() for word in re.findall(rb"[A-Z_][A-Z0-9_]+", content)}
+    words |= {name for name in environ if name.startswith(PREFIX)}
+    for name in sorted(words & environ.keys()):
+        digest.update(os.fsencode(f"{name}\0{environ[name]}\0"))
+    return digest.hexdigest()
+
+
+def variables_of(address: str, *names: str) -> Iterator[str]:
+    """`names`, and those that stand in braces in an address."""
+    yield from names
+    yield from re.findall(r"\{([A-Z_][A-Z0-9_]*)\}", address)
+
+
+def _project(cwd: Path) -> list[Path]:
+    """The folders of a project, from `cwd` up to the one that holds `.git`, or home.
+
+    Outside of both only `cwd` itself counts: a file that somebody left in a parent such as /tmp must not
+    decide where keys are sent.
+    """
+    folders = [cwd, *cwd.parents]
+    home = expanded(Path("~"))
+    tops = (index for index, folder in enumerate(folders) if folder == home or _is_there(folder / ".git"))
+    return folders[: next(tops, 0) + 1]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
