@@ -25,7 +25,7 @@ from panvox.catalog.references import NoReferences
 from panvox.catalog.sources import Source, sources
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Category
-from panvox.protocols import Dialect, ListPage
+from panvox.protocols import Dialect, Listing, ListPage, Request
 from panvox.providers.transport import HttpTransport
 from panvox.settings import VENDORS, Provider, Settings, Vendor
 
@@ -396,3 +396,88 @@ async def test_thirty_providers_with_five_thousand_models_are_found_in_one_go() 
     assert len(found.entries) == 30 * 167
     assert [problem.provider for problem in found.problems] == ["dead"]
     assert time.monotonic() - began < 3
+
+
+# --- pages and details -------------------------------------------------------------------------------
+
+
+def paged(size: int, *models: str, repeats: bool = False) -> Handler:
+    """A server that lists `models` page by page as OpenRouter does."""
+
+    async def answer(request: web.Request) -> web.Response:
+        start = 0 if repeats else int(request.query.get("offset", "0"))
+        page = models[start : start + size]
+        data = [{"id": model} for model in page]
+        return web.json_response({"data": data, "total_count": len(models)})
+
+    return answer
+
+
+class Paging(OpenAI, frozen=True):
+    """Asks for page after page until one is empty."""
+
+    def listing_request(self, *, base_url: str, key: str | None, page: str = "") -> Request:
+        request = super().listing_request(base_url=base_url, key=key)
+        return msgspec.structs.replace(request, url=f"{request.url}?offset={page or 0}")
+
+    def listings(self, body: bytes) -> ListPage:
+        found = super().listings(body).listings
+        last = int(found[-1].id) + 1 if found else 0
+        return ListPage(listings=found, more=str(last) if found else "")
+
+
+async def test_a_list_is_read_to_its_last_page() -> None:
+    async with serving(paged(3, *map(str, range(8)))) as url:
+        (offer,) = await offered(source("p", url), dialect=Paging())
+    assert [listing.id for listing in offer.listings] == [str(number) for number in range(8)]
+    assert offer.problem is None
+
+
+async def test_a_list_that_pages_in_circles_ends() -> None:
+    async with serving(paged(3, *map(str, range(8)), repeats=True)) as url:
+        (offer,) = await offered(source("p", url), dialect=Paging())
+    assert len(offer.listings) == 6
+
+
+async def test_what_came_before_a_broken_page_is_kept_and_the_break_is_told() -> None:
+    async def breaks(request: web.Request) -> web.Response:
+        if request.query.get("offset") == "0":
+            return web.json_response({"data": [{"id": "0"}, {"id": "1"}]})
+        return web.json_response({"error": {"message": "It broke"}}, status=500)
+
+    async with serving(breaks) as url:
+        (offer,) = await offered(source("p", url), dialect=Paging())
+    assert [listing.id for listing in offer.listings] == ["0", "1"]
+    assert offer.problem is not None
+    assert offer.problem.message.startswith("p: only the first 2 models, since It broke")
+
+
+class Detailing(OpenAI, frozen=True):
+    """Asks for the context of each model."""
+
+    def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:
+        return Request(method="GET", url=f"{base_url}/models/{model}", headers={})
+
+    def detailed(self, listing: Listing, body: bytes) -> Listing:
+        return msgspec.structs.replace(listing, context=int(body))
+
+
+async def test_details_are_asked_a_few_at_a_time_and_one_that_fails_costs_only_itself() -> None:
+    together, most = 0, 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal together, most
+        if request.path == "/v1/models":
+            return web.json_response({"data": [{"id": f"m{number}"} for number in range(12)]})
+        together += 1
+        most = max(most, together)
+        await asyncio.sleep(0)
+        together -= 1
+        status = 500 if request.path.endswith("m3") else 200
+        return web.Response(status=status, text="4096")
+
+    async with serving(answer) as url:
+        (offer,) = await offered(source("p", url), dialect=Detailing())
+    known = [listing.context for listing in offer.listings]
+    assert known == [None if number == 3 else 4096 for number in range(12)]
+    assert most <= 4
