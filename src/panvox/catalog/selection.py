@@ -1,47 +1,99 @@
-"""The selection language: which models of the catalogue a few patterns mean.
+"""Selecting: which models of the catalogue a few patterns mean, and why.
 
     openai/gpt-5            that model
     gpt-5                   that model, at whichever provider
     openrouter/*:free       a glob, over `provider/model`; case does not matter
     !*-mini   or  -*-mini   without these
+    code price<1            those that fit both
+    code strongest:20       the twenty strongest of those
     @fast                   what the panel of this name selects
     a, b                    the same as a and b given one after the other
 
 Everything that is included counts, less everything that is excluded, in whatever order they are given; with
-exclusions alone it is everything less those. The order of the catalogue is kept and nothing comes twice.
+exclusions alone it is everything less those. The order of the catalogue is kept and nothing comes twice. The
+whole language is in `panvox.catalog.language`.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+import os
+import time
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from fnmatch import translate
-from typing import Never
 
-from panvox.catalog.entries import Entry
+import msgspec
+
+from panvox.catalog.conditions import Proofs, Test, bounds, test_of
+from panvox.catalog.entries import Entry, Probe
+from panvox.catalog.language import read_terms
+from panvox.catalog.names import Names
+from panvox.catalog.pickers import Picked, needs, pick
+from panvox.catalog.terms import Condition, InPanel, Named, Not, Of, Picker, Term, in_turn
 from panvox.errors import SelectionError
 
 Panels = Mapping[str, Sequence[str]]
 
+PROBES_LAST = 86_400.0  # seconds; free models in particular come and go from one day to the next
+
 _NOTHING_FOUND = "no models were found; `panvox doctor` tells where they were looked for"
+_MOST_REASONS = 3
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """Whether an entry is chosen, and why."""
+
+    entry: Entry
+    chosen: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"{'in' if self.chosen else 'out'}: {self.why}"
 
 
 def select(
-    patterns: Sequence[str], entries: Sequence[Entry], *, panels: Panels | None = None
+    patterns: Sequence[str],
+    entries: Sequence[Entry],
+    *,
+    panels: Panels | None = None,
+    probes: Mapping[str, Probe] | None = None,
+    probes_last: float = PROBES_LAST,
+    now: float | None = None,
+    seed: int | None = None,
 ) -> tuple[Entry, ...]:
-    """The entries that `patterns` mean; see the module for the language.
+    """The entries that `patterns` mean; see `docs/selection.md` for the language.
 
-    Raises `SelectionError` with a line for each pattern that nothing fits: the nearest names, or what there
-    is. An exclusion that nothing fits is fine: what it keeps out may just not be there today.
+    `probes` are the last ones by the names of entries, good for `probes_last` seconds; `now` is in seconds
+    since 1970; `seed` decides what chance takes, anew each time if it is None.
+
+    Raises `SelectionError` with a line for each term that cannot be read or that nothing fits: the nearest
+    names, what there is, or which condition left nothing over. An exclusion that nothing fits is fine: what
+    it keeps out may just not be there today.
     """
-    if not entries:
-        raise SelectionError(_NOTHING_FOUND)
-    chosen = _Selection(entries, panels or {}).names(patterns, ())
-    if not chosen:
-        raise SelectionError(f"all models of {', '.join(patterns)} are excluded again; '*' means every model")
-    return tuple(entry for entry in entries if entry.name in chosen)
+    world = _World(entries, panels, probes, probes_last, now, seed)
+    outcome = world.outcome(patterns)
+    if not outcome.chosen:
+        raise SelectionError(outcome.shortfall(patterns))
+    return tuple(outcome.chosen)
+
+
+def explain(
+    patterns: Sequence[str],
+    entries: Sequence[Entry],
+    *,
+    panels: Panels | None = None,
+    probes: Mapping[str, Probe] | None = None,
+    probes_last: float = PROBES_LAST,
+    now: float | None = None,
+    seed: int | None = None,
+) -> tuple[Explanation, ...]:
+    """For each entry whether `select` would choose it, and why.
+
+    Raises `SelectionError` for what cannot be read and for names that nobody has; where conditions leave
+    nothing over, unlike `select`, it tells so entry by entry.
+    """
+    world = _World(entries, panels, probes, probes_last, now, seed, lenient=True)
+    outcome = world.outcome(patterns)
+    names = {entry.name for entry in outcome.chosen}
+    return tuple(Explanation(entry, entry.name in names, outcome.words(entry)) for entry in entries)
 
 
 def default_selection(entries: Sequence[Entry], *, paid_limit: int) -> tuple[Entry, ...]:
@@ -63,88 +115,214 @@ def default_selection(entries: Sequence[Entry], *, paid_limit: int) -> tuple[Ent
     )
 
 
-class _Selection:
-    """The names that patterns mean among `entries`."""
+class _World:
+    """What a selection is made from."""
 
-    def __init__(self, entries: Sequence[Entry], panels: Panels) -> None:
-        self._panels = panels
-        self._providers = Counter(entry.provider for entry in entries)
-        # A pattern without a slash is tried on the model alone too, with and without its author.
-        self._forms: dict[str, tuple[str, str, str]] = {
-            entry.name: (entry.name, entry.model, entry.model.rpartition("/")[2]) for entry in entries
-        }
-        self._whole: defaultdict[str, set[str]] = defaultdict(set)
-        self._any: defaultdict[str, set[str]] = defaultdict(set)
-        for name, forms in self._forms.items():
-            self._whole[name.casefold()].add(name)
-            for form in forms:
-                self._any[form.casefold()].add(name)
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        panels: Panels | None,
+        probes: Mapping[str, Probe] | None,
+        probes_last: float,
+        now: float | None,
+        seed: int | None,
+        *,
+        lenient: bool = False,
+    ) -> None:
+        if not entries:
+            raise SelectionError(_NOTHING_FOUND)
+        self.entries = entries
+        self.names = Names(entries)
+        self.proofs = Proofs(probes or {}, time.time() if now is None else now, probes_last)
+        self.lenient = lenient
+        self._panels = panels or {}
+        self._seed = int.from_bytes(os.urandom(8), "big") if seed is None else seed
+        self._outcomes: dict[str, _Outcome] = {}
 
-    def names(self, patterns: Sequence[str], outer: tuple[str, ...]) -> set[str]:
-        """The names for `patterns`; `outer` are the panels that these are part of."""
-        included: list[set[str]] = []
-        excluded: set[str] = set()
+    def outcome(self, patterns: Sequence[str], outer: tuple[str, ...] = ()) -> _Outcome:
+        """What comes of `patterns`; `outer` are the panels that these are part of."""
+        adding: list[_Adding] = []
+        exclusions: list[Test] = []
+        pickers: list[Picker] = []
         problems: list[str] = []
-        for term in _terms(patterns):
+        for term in read_terms(patterns):
             try:
-                if term[0] in "!-":
-                    excluded |= self._matching(term[1:].strip(), outer)
+                if isinstance(term, SelectionError):
+                    raise term
+                tests = [self._test(condition, outer) for condition in term.conditions]
+                if term.adds:
+                    adding.append(_Adding(term, tests, self))
                 else:
-                    included.append(self._matching(term, outer) or self._complain(term))
+                    exclusions += tests
+                    pickers += term.pickers
             except SelectionError as error:
                 problems.append(str(error))
         if problems:
             raise SelectionError("\n".join(problems))
-        return (set().union(*included) if included else set(self._forms)) - excluded
+        return _Outcome(adding, exclusions, in_turn(pickers), self)
 
-    def _matching(self, term: str, outer: tuple[str, ...]) -> set[str]:
-        if term.startswith("@"):
-            return self._panel(term[1:], outer)
-        whole = "/" in term
-        found = (self._whole if whole else self._any).get(term.casefold(), set())
-        if found or not re.search(r"[*?[]", term):
-            return found
-        fits = re.compile(translate(term), re.IGNORECASE).match
-        tried = slice(1) if whole else slice(None)
-        return {name for name, forms in self._forms.items() if any(map(fits, forms[tried]))}
+    def picked(self, pickers: Sequence[Picker], entries: Sequence[Entry]) -> list[Picked]:
+        """What each of `pickers` takes of what the one before it left."""
+        stages: list[Picked] = []
+        for picker in pickers:
+            stages.append(pick(picker, stages[-1].taken if stages else entries, self.proofs, self._seed))
+        return stages
 
-    def _panel(self, panel: str, outer: tuple[str, ...]) -> set[str]:
+    def _test(self, condition: Condition, outer: tuple[str, ...]) -> Test:
+        if isinstance(condition, Not):
+            return _opposite(condition, self._test(condition.condition, outer))
+        if isinstance(condition, InPanel):
+            return self._panel(condition, outer)
+        return test_of(condition, self.names, self.proofs)
+
+    def _panel(self, condition: InPanel, outer: tuple[str, ...]) -> Test:
+        panel = condition.panel
         if panel in outer:
             raise SelectionError(f"the panel @{panel} contains itself: @{' → @'.join((*outer, panel))}")
         if panel not in self._panels:
-            known = (
+            there = (
                 f"there are @{', @'.join(self._panels)}" if self._panels else "there are none in the settings"
             )
-            raise SelectionError(f"there is no panel @{panel}; {known}")
-        try:
-            return self.names(self._panels[panel], (*outer, panel))
-        except SelectionError as error:
-            lines = str(error).splitlines()
-            raise SelectionError("\n".join(f"in the panel @{panel}: {line}" for line in lines)) from None
+            raise SelectionError(f"there is no panel @{panel}; {there}")
+        if panel not in self._outcomes:
+            try:
+                self._outcomes[panel] = self.outcome(self._panels[panel], (*outer, panel))
+            except SelectionError as error:
+                lines = str(error).splitlines()
+                raise SelectionError("\n".join(f"in the panel @{panel}: {line}" for line in lines)) from None
+        outcome = self._outcomes[panel]
+        names = {entry.name for entry in outcome.chosen}
 
-    def _complain(self, term: str) -> Never:
-        if count := self._providers.get(term):
-            raise SelectionError(f"{term!r} is a provider: write '{term}/*' for all of its {count} models")
-        if near := self._nearest(term):
-            raise SelectionError(f"there is no model {term!r}; nearest: {', '.join(near)}")
-        largest = self._providers.most_common(8)
-        more = f" and {len(self._providers) - 8} more providers" if len(self._providers) > 8 else ""
-        there = ", ".join(f"{provider} ({count})" for provider, count in largest)
-        raise SelectionError(f"no model fits {term!r}; there are {there}{more}")
+        def words(entry: Entry) -> str:
+            return f"{'' if entry.name in names else 'not '}in @{panel} ({outcome.words(entry)})"
 
-    def _nearest(self, term: str) -> list[str]:
-        """Up to three names like `term`, whether it is meant as the whole name or as the model alone."""
-        near = get_close_matches(term.casefold(), self._any, n=6, cutoff=0.7)
-        names = [
-            name for form in near for name in sorted(self._any[form], key=lambda name: (len(name), name))
+        return Test(lambda entry: entry.name in names, words, among=outcome.chosen)
+
+
+class _Adding:
+    """A term that adds models, and those that it adds."""
+
+    def __init__(self, term: Term, tests: Sequence[Test], world: _World) -> None:
+        self._tests = tests
+        fitting = self._fitting(world.entries)
+        self._stages = world.picked(term.pickers, fitting)
+        self.names = {entry.name for entry in (self._stages[-1].taken if self._stages else fitting)}
+        if not self.names:
+            self._complain(term, world, fitting)
+
+    def words(self, entry: Entry) -> str:
+        """Why the term adds an entry, or why not."""
+        if missed := next((test for test in self._tests if not test.fits(entry)), None):
+            return missed.words(entry)
+        return ", ".join([*(test.words(entry) for test in self._tests), *_picks(self._stages, entry)])
+
+    def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        left = min((test.among for test in self._tests if test.among is not None), key=len, default=entries)
+        for test in sorted(self._tests, key=lambda test: test.costly):
+            left = list(filter(test.fits, left))
+        return left
+
+    def _complain(self, term: Term, world: _World, fitting: Sequence[Entry]) -> None:
+        unknown = [
+            world.names.complaint(condition)
+            for condition, test in zip(term.conditions, self._tests, strict=True)
+            if isinstance(condition, Named | Of) and not any(map(test.fits, world.entries))
         ]
-        return list(dict.fromkeys(names))[:3]
+        single = len(term.conditions) == 1
+        if unknown:
+            raise SelectionError("\n".join(line if single else f"in '{term}': {line}" for line in unknown))
+        if world.lenient:
+            return
+        if fitting:
+            raise SelectionError(
+                f"nothing fits '{term}': {_unpicked(term.pickers, self._stages, len(fitting))}"
+            )
+        raise SelectionError(self._emptied(term, world))
+
+    def _emptied(self, term: Term, world: _World) -> str:
+        """Which condition left nothing over."""
+        left, before = world.entries, Term()
+        for condition, test in zip(term.conditions, self._tests, strict=True):
+            kept = list(filter(test.fits, left))
+            if not kept:
+                hint = bounds(condition, left, world.proofs)
+                if not before.conditions:
+                    return f"no model fits '{condition}'{hint}"
+                return (
+                    f"nothing fits '{term}': {_fit(len(left))} '{before}', but none also '{condition}'{hint}"
+                )
+            left, before = kept, Term((*before.conditions, condition))
+        return f"nothing fits '{term}'"
 
 
-def _terms(patterns: Sequence[str]) -> list[str]:
-    terms = [term.strip() for pattern in patterns for term in pattern.split(",") if term.strip()]
-    if not terms:
-        raise SelectionError("no models were selected; '*' means all")
-    if empty := next((term for term in terms if term in ("!", "-")), None):
-        raise SelectionError(f"{empty!r} does not say what to leave out; write '!openai/*'")
-    return terms
+class _Outcome:
+    """What the terms choose together."""
+
+    def __init__(
+        self,
+        adding: Sequence[_Adding],
+        exclusions: Sequence[Test],
+        pickers: Sequence[Picker],
+        world: _World,
+    ) -> None:
+        self._adding, self._exclusions, self._pickers = adding, exclusions, pickers
+        names = set().union(*(term.names for term in adding))
+        self._left = [entry for entry in world.entries if entry.name in names] if adding else world.entries
+        for test in exclusions:
+            self._left = list(filter(test.fits, self._left))
+        self._stages = world.picked(pickers, self._left)
+        self.chosen = self._stages[-1].taken if self._stages else self._left
+
+    def words(self, entry: Entry) -> str:
+        """Why an entry is chosen, or why not."""
+        taker = next((term for term in self._adding if entry.name in term.names), None)
+        if self._adding and not taker:
+            return self._untaken(entry)
+        if excluder := next((test for test in self._exclusions if not test.fits(entry)), None):
+            return excluder.words(entry)
+        reason = [taker.words(entry)] if taker else ["not excluded"] if self._exclusions else []
+        picks = _picks(self._stages, entry)
+        return ", ".join([*reason, *picks])
+
+    def shortfall(self, patterns: Sequence[str]) -> str:
+        """Why nothing is chosen."""
+        if self._left:
+            reason = _unpicked(self._pickers, self._stages, len(self._left))
+            return f"nothing is left of {', '.join(patterns)}: {reason}"
+        return f"all models of {', '.join(patterns)} are excluded again; '*' means every model"
+
+    def _untaken(self, entry: Entry) -> str:
+        reasons = dict.fromkeys(term.words(entry) for term in self._adding[:_MOST_REASONS])
+        more = len(self._adding) - _MOST_REASONS
+        return "; ".join([*reasons, *([f"nor does it fit {more} more terms"] if more > 0 else [])])
+
+
+def _opposite(condition: Not, test: Test) -> Test:
+    def words(entry: Entry) -> str:
+        told = test.words(entry)
+        if not test.fits(entry):
+            return told
+        detail = "" if told == str(condition.condition) else f" ({told})"
+        return f"excluded by {condition}{detail}"
+
+    return Test(lambda entry: not test.fits(entry), words, costly=test.costly)
+
+
+def _picks(stages: Sequence[Picked], entry: Entry) -> list[str]:
+    """What the pickers say of an entry; where one does not take it, that alone."""
+    said: list[str] = []
+    for stage in stages:
+        if entry.name not in stage.names:
+            return [stage.words(entry)]
+        said.append(stage.words(entry))
+    return said
+
+
+def _unpicked(pickers: Sequence[Picker], stages: Sequence[Picked], count: int) -> str:
+    """Why `pickers` took none of `count` entries."""
+    idle = next(picker for picker, stage in zip(pickers, stages, strict=True) if not stage.taken)
+    return f"{_fit(count)} before {idle}, but the {needs(idle)} of none is known"
+
+
+def _fit(count: int) -> str:
+    return "1 model fits" if count == 1 else f"{count:,} models fit"
