@@ -7,16 +7,14 @@ lists can always be asked for again.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from panvox.catalog.discovery import Offer
+from panvox.catalog.files import read, write
 from panvox.catalog.sources import Source
 
 AT_HOME = 300.0
@@ -84,35 +82,3 @@ def due(source: Source, kept: Kept | None, *, now: float, max_age: float) -> boo
         return True
     believed = min(max_age, AT_HOME) if source.vendor.loopback else max_age
     return not 0 <= now - kept.offer.at < believed
-
-
-# --- files -------------------------------------------------------------------------------------------
-
-
-_Form = TypeVar("_Form", bound=msgspec.Struct)
-
-
-def read(path: Path, kind: type[_Form]) -> _Form | None:
-    """What a file holds; None for one that is not there or holds anything else."""
-    try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError, ValueError):
-        return None
-
-
-def write(path: Path, value: msgspec.Struct) -> bool:
-    """Put `value` in the place of the file, whole or not at all; whether that was possible."""
-    data = msgspec.msgpack.encode(value)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError:
-        return False
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        return False
-    return True

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from panvox.catalog.entries import Catalogue, Entry, Problem, Record
+from panvox.catalog.files import read, write
 
 _FORM = 1
 """Counted up when an index changes its shape."""
@@ -79,6 +80,24 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
 
     made: float
     records: tuple[Record, ...]
+
+
+def load_index(folder: Path, fingerprint: str, *, now: float) -> Index | None:
+    """The catalogue as it was last put together, if nothing that it rests on has changed since."""
+    index = read(folder / "index", Index)
+    return index if index is not None and index.holds(fingerprint, now=now) else None
+
+
+def load_records(folder: Path, index: Index) -> tuple[Record, ...] | None:
+    """The records behind an index, if they are still there."""
+    records = read(folder / "records", Records)
+    return records.records if records is not None and records.made == index.made else None
+
+
+def save(folder: Path, index: Index, records: tuple[Record, ...]) -> None:
+    """Keep an index and its records, if that is possible."""
+    if write(folder / "records", Records(made=index.made, records=records)):
+        write(folder / "index", index)
 
 
 def doors(urls: Iterable[str]) -> tuple[Door, ...]:

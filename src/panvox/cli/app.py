@@ -42,7 +42,9 @@ COMMANDS = (
         "Ask every model at once; one answer, the groups behind it, a ledger.",
         "[PROMPT]",
     ),
-    Command("models", "panvox.cli.models:models", "List the models that can be asked.", "[PATTERN…]"),
+    Command(
+        "models", "panvox.cli.models:app", "List the models that can be asked, and what is known of them."
+    ),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
     Command(

@@ -18,7 +18,8 @@ from typing import IO
 
 import msgspec
 
-from panvox.cli.process import Exit, Interrupts
+from panvox.cli.exits import Exit
+from panvox.cli.process import Interrupts
 from panvox.cli.reader import Manner, read
 from panvox.cli.text import clean
 from panvox.messages import RunEnded, RunEvent, WaitMet

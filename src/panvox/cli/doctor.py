@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -12,23 +12,20 @@ from cyclopts import Parameter
 from rich.text import Text
 
 import panvox
-from panvox.catalog.entries import Catalogue, Entry
+from panvox.catalog.entries import Catalogue, Entry, Life, Probe
 from panvox.cli import outlet
+from panvox.cli.catalogue import NONE_FOUND
+from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
-from panvox.cli.models import NONE_FOUND
 from panvox.cli.options import SettingsFile, load_settings, without_store
-from panvox.cli.process import Exit, run
+from panvox.cli.process import run
 from panvox.cli.text import one_line, safe_json
 from panvox.errors import SettingsError
-from panvox.messages import MemberEnded, Outcome, Prompt
+from panvox.messages import Outcome
 from panvox.settings import Settings
 
 if TYPE_CHECKING:  # `panvox.open` brings it
     from panvox.compose.session import Session
-
-QUESTION = "Reply with one word: ready"
-MAX_TOKENS = 512
-"""Room for models that think before they say a word; a few thousandths of a dollar where one is paid."""
 
 DEADLINE = 60.0
 EXCERPT = 24
@@ -75,21 +72,22 @@ async def _doctor(settings: Settings, say: Callable[[Check], None]) -> int:
         catalogue = await session.catalogue()
         for check in _listed(catalogue):
             say(check)
-        answered = await _ask_each(session, cheapest(catalogue.entries), say)
+        answered = await _ask_each(session, cheapest(catalogue.entries, await session.probes()), say)
     return Exit.ANSWERED if answered else Exit.NOTHING
 
 
 async def _ask_each(session: Session, chosen: Sequence[Entry], say: Callable[[Check], None]) -> bool:
-    """Ask these models; whether any has answered."""
-    if not chosen:
-        return False
-    prompt = Prompt.of(QUESTION, max_tokens=MAX_TOKENS)
-    names = tuple(entry.name for entry in chosen)
-    async with session.stream(prompt, models=names, wait="all", deadline=DEADLINE) as turn:
-        async for event in turn:
-            if isinstance(event, MemberEnded):
-                say(_asked(event.outcome))
-    return any(outcome.answered for outcome in turn.outcomes)
+    """Ask these models for a word, which is kept as a probe; whether any has answered."""
+    answered = False
+
+    def hear(outcome: Outcome, _: Probe) -> None:
+        nonlocal answered
+        answered = answered or outcome.answered
+        say(_asked(outcome))
+
+    if chosen:
+        await session.probe(chosen, heard=hear, deadline=DEADLINE)
+    return answered
 
 
 def _settings(settings: Settings) -> Check:
@@ -132,19 +130,24 @@ def _listed(catalogue: Catalogue) -> Iterator[Check]:
         yield Check(subject="catalogue", ok=False, said=NONE_FOUND)
 
 
-def cheapest(entries: Sequence[Entry]) -> list[Entry]:
-    """One model of each provider: one that is free, or else costs least, or else sounds small."""
+def cheapest(entries: Sequence[Entry], probes: Mapping[str, Probe] | None = None) -> list[Entry]:
+    """One model of each provider: one that is free, or else costs least, or else sounds small.
+
+    One that has not answered its last probe comes after all others.
+    """
+    known = probes or {}
     chosen: dict[str, Entry] = {}
-    for entry in sorted(entries, key=_cheapness):
+    for entry in sorted(entries, key=lambda entry: _cheapness(entry, known.get(entry.name))):
         chosen.setdefault(entry.provider, entry)
     return list(chosen.values())
 
 
-def _cheapness(entry: Entry) -> tuple[bool, float, bool, int]:
+def _cheapness(entry: Entry, probe: Probe | None) -> tuple[bool, bool, float, bool, int]:
+    failed = probe is not None and probe.life is not Life.ANSWERS
     price = entry.prices.output
     name = entry.model.lower()
     small = any(word in name for word in SMALL)
-    return not entry.free, float("inf") if price is None else price, not small, len(name)
+    return failed, not entry.free, float("inf") if price is None else price, not small, len(name)
 
 
 def _asked(outcome: Outcome) -> Check:

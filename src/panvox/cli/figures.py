@@ -55,3 +55,11 @@ def short(count: int) -> str:
     if count < 10_000:
         return str(count)
     return f"{count / 1e3:.3g}k" if count < 999_500 else f"{count / 1e6:.3g}M"
+
+
+def age(elapsed: float) -> str:
+    """How long ago, roughly: `12 s`, `5 min`, `3 h`, `4 d`."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if elapsed >= size:
+            return f"{elapsed / size:.0f} {unit}"
+    return f"{max(0, elapsed):.0f} s"

@@ -8,7 +8,7 @@ from typing import Annotated
 import platformdirs
 from cyclopts import Parameter
 
-from panvox.cli.process import Exit
+from panvox.cli.exits import Exit
 from panvox.errors import UsageError
 from panvox.settings import FILE_NAME
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from panvox.cli.exits import Exit
 from panvox.cli.options import SettingsFile, load_settings
-from panvox.cli.process import Exit
 from panvox.errors import LocalUnavailable
 from panvox.providers import weights
 

@@ -1,88 +1,166 @@
-"""`panvox models`: what can be asked."""
+"""`panvox models`: what can be asked.
+
+The list itself is here and loads little, so that thousands of models show at once; its other pages, in
+`panvox.cli.model_pages`, load theirs.
+"""
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
-from cyclopts import Parameter
-from rich.table import Table
-from rich.text import Text
+from cyclopts import App, Parameter
 
-import panvox
 from panvox.catalog.entries import Entry
-from panvox.catalog.selection import select
-from panvox.cli import outlet
+from panvox.catalog.selection import Explanation, explain, select
+from panvox.cli import columns, listing, pager
+from panvox.cli.catalogue import NONE_FOUND, Found, found, told_age
+from panvox.cli.exits import Exit
 from panvox.cli.figures import plural
-from panvox.cli.options import SettingsFile, load_settings, warn
-from panvox.cli.process import Exit, run
+from panvox.cli.options import SettingsFile, warn
 from panvox.cli.text import one_line, safe_json
-from panvox.settings import Settings
 
-NONE_FOUND = """\
-No model was found. Any one of these is enough:
-  - set a key in the environment, such as OPENAI_API_KEY or OPENROUTER_API_KEY
-  - start a server on this machine: Ollama, LM Studio, llama.cpp or vLLM
-  - panvox local install    a small model that runs on this machine
-  - panvox init             a settings file in which providers are named\
-"""
+app = App(
+    name="models",
+    help="List the models that can be asked, and what is known of them.",
+    usage="Usage: panvox models [SELECTION…] [OPTIONS]\n       panvox models COMMAND",
+    group_parameters="Options",
+)
+for _page, _summary in (
+    ("model_pages:show", "Show all that is known of a model, and who says so."),
+    ("model_pages:conflicts", "List where sources contradict each other."),
+    ("model_pages:diff", "List what has changed since the lists before."),
+    ("probe:probe", "Ask models for a word, and remember who answers."),
+):
+    app.command(f"panvox.cli.{_page}", name=_page.partition(":")[2], help=_summary)
 
 
-def models(
-    *patterns: Annotated[
-        str, Parameter(help="Only these: names, globs such as 'openai/*', exclusions such as '!*mini*'.")
-    ],
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How the list is ordered and written."""
+
+    sort: Annotated[
+        str,
+        Parameter(
+            metavar="FIELD",
+            show_default=False,
+            help="Sort by name, provider, lineage, context, output, price, price.in, price.out, released, "
+            "strength, strength.code, strength.math, latency or first-token; -FIELD turns the order around.",
+        ),
+    ] = ""
+    limit: Annotated[int | None, Parameter(metavar="COUNT", help="Show so many at most.")] = None
+    explain: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Show why each model is in or out.")
+    ] = False
     json: Annotated[
         bool, Parameter(negative="", show_default=False, help="Write each model as a line of JSON.")
-    ] = False,
-    settings: SettingsFile = None,
+    ] = False
+    csv: Annotated[bool, Parameter(negative="", show_default=False, help="Write CSV.")] = False
+    no_pager: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Print a long list in one go.")
+    ] = False
+
+
+Selection = Annotated[
+    str,
+    Parameter(
+        name="SELECTION",
+        help="Only these: names, globs such as 'openai/*', conditions such as 'code price<1 context>=100k', "
+        "panels such as @fast, exclusions such as '!*mini*'.",
+    ),
+]
+Json = Annotated[
+    bool, Parameter(negative="", show_default=False, help="Write each of them as a line of JSON.")
+]
+Refresh = Annotated[
+    bool,
+    Parameter(
+        name="--refresh", negative="", show_default=False, help="Ask all providers for their lists anew."
+    ),
+]
+
+
+@app.default
+def models(
+    *selection: Selection, form: Form = Form(), refresh: Refresh = False, settings: SettingsFile = None
 ) -> int:
-    """List the models that can be asked."""
-    loaded = load_settings(settings)
-    return run(lambda _: _models(patterns, loaded, json=json))
+    """List the models that can be asked, and what is known of them.
 
-
-async def _models(patterns: tuple[str, ...], settings: Settings, *, json: bool) -> int:
-    async with panvox.open(settings) as session:
-        catalogue = await session.catalogue()
-    entries = catalogue.entries
-    if patterns and entries:
-        entries = select(patterns, entries, panels=settings.panels)
-    if json:
-        for entry in entries:
-            print(safe_json(msgspec.json.encode(entry).decode()))
-    elif entries:
-        console = outlet.console()
-        outlet.show(console, _filled(outlet.listing(console), entries))
-        providers = len({entry.provider for entry in entries})
-        print(f"\n{plural(len(entries), 'model')} of {plural(providers, 'provider')}", file=sys.stderr)
+    In a terminal a long list comes a screen at a time. Prices are in US dollars per million tokens.
+    """
+    there = found(settings, refresh=refresh)
+    entries = there.catalogue.entries
+    if form.explain and entries:
+        _explain(selection or ("*",), there, form)
     else:
-        print(NONE_FOUND, file=sys.stderr)
-    sys.stdout.flush()
-    warn(problem.message for problem in catalogue.problems)
+        if selection and entries:
+            entries = chosen(selection, there)
+        _print(listing.ordered(entries, there.probes, form.sort)[: form.limit], there, form)
+    warn(problem.message for problem in there.catalogue.problems)
     return Exit.ANSWERED if entries else Exit.NOTHING
 
 
-def _filled(table: Table, entries: Sequence[Entry]) -> Table:
-    table.add_column("model", no_wrap=True, overflow="ellipsis", ratio=3)
-    table.add_column("lineage", no_wrap=True, overflow="ellipsis", style="dim", ratio=2)
-    table.add_column("context", justify="right", no_wrap=True, min_width=9)
-    table.add_column("USD per million tokens", justify="right", no_wrap=True, min_width=22)
-    for entry in entries:
-        name = Text(f"{one_line(entry.provider)}/", style="dim").append(
-            one_line(entry.model), style="default"
+def chosen(selection: tuple[str, ...], there: Found) -> tuple[Entry, ...]:
+    """The entries that a selection means. Raises `SelectionError`."""
+    return select(
+        selection, there.catalogue.entries, panels=there.panels, probes=there.probes, probes_last=math.inf
+    )
+
+
+def _print(entries: list[Entry], there: Found, form: Form) -> None:
+    if form.json:
+        for entry in entries:
+            print(listing.json_line(entry, there.probes.get(entry.name)))
+    elif form.csv:
+        sys.stdout.write(listing.csv_text(entries, there.probes))
+    elif entries:
+        table(listing.COLUMNS, listing.rows(entries, there.probes), paged=not form.no_pager)
+        shown = (
+            f"{plural(len(entries), 'model')} shown, of "
+            if len(entries) < len(there.catalogue.entries)
+            else ""
         )
-        context = f"{entry.context:,}" if entry.context else ""
-        table.add_row(name, one_line(entry.lineage), context, _price(entry))
-    return table
+        print(f"\n{shown}{told_age(there.catalogue)}", file=sys.stderr)
+    else:
+        print(NONE_FOUND, file=sys.stderr)
+    sys.stdout.flush()
 
 
-def _price(entry: Entry) -> Text:
-    """Prices of the tokens that go in and of those that come out."""
-    if entry.free:
-        return Text("free", style="green")
-    if entry.prices.input is None or entry.prices.output is None:
-        return Text("")
-    return Text(f"{entry.prices.input:.2f} in, {entry.prices.output:.2f} out")
+def table(heads: tuple[columns.Column, ...], rows: listing.Rows, *, paged: bool = True) -> None:
+    """Print rows below their headings, as wide as the terminal, or as they need where there is none."""
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    pager.show(list(columns.lines(heads, rows, width=width, colour=terminal)), paged=paged)
+
+
+def _explain(selection: tuple[str, ...], there: Found, form: Form) -> None:
+    reasons = explain(
+        selection, there.catalogue.entries, panels=there.panels, probes=there.probes, probes_last=math.inf
+    )
+    told = sorted(reasons, key=lambda each: not each.chosen)[: form.limit]
+    if form.json:
+        for each in told:
+            print(_explained(each))
+        return
+    heads = (columns.Column("", style="bold"), columns.Column("model"), columns.Column("why", flexible=True))
+    rows = (
+        (
+            columns.Cell("in", "green") if each.chosen else columns.Cell("out", "dim"),
+            one_line(each.entry.name),
+            one_line(each.why),
+        )
+        for each in told
+    )
+    table(heads, rows, paged=not form.no_pager)
+    number = sum(each.chosen for each in told)
+    print(f"\n{plural(number, 'model')} in, {len(told) - number:,} out", file=sys.stderr)
+
+
+def _explained(each: Explanation) -> str:
+    told = {"name": each.entry.name, "chosen": each.chosen, "why": each.why}
+    return safe_json(msgspec.json.encode(told).decode())

@@ -1,4 +1,7 @@
-"""What several commands have in common: the settings file, and the wording of warnings."""
+"""What several commands have in common: the settings file, and the wording of warnings.
+
+Settings load when they are asked for: checking them takes longer than some commands may.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+import panvox.settings
 from panvox.cli.text import one_line
-from panvox.settings import Settings, load
 
 SettingsFile = Annotated[
     Path | None,
@@ -22,12 +25,12 @@ SettingsFile = Annotated[
 ]
 
 
-def load_settings(file: Path | None) -> Settings:
+def load_settings(file: Path | None) -> panvox.settings.Settings:
     """The settings of this call. Raises `SettingsError`."""
-    return load(explicit=file)
+    return panvox.settings.load(explicit=file)
 
 
-def without_store(settings: Settings) -> Settings:
+def without_store(settings: panvox.settings.Settings) -> panvox.settings.Settings:
     """The same settings, keeping nothing."""
     return settings.model_copy(update={"store": settings.store.model_copy(update={"enabled": False})})
 

@@ -1,4 +1,4 @@
-"""The process of a command: its event loop, its signals, its exit codes."""
+"""The process of a command: its event loop and its signals."""
 
 from __future__ import annotations
 
@@ -8,20 +8,11 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from enum import IntEnum
+
+from panvox.cli.exits import Exit
 
 GRACE = 2.7
 """Seconds from the first Ctrl-C to the end of the process, whatever happens; three are promised."""
-
-
-class Exit(IntEnum):
-    """What the exit code of a command says."""
-
-    ANSWERED = 0
-    NOTHING = 1
-    USAGE = 2
-    PARTIAL = 3
-    INTERRUPTED = 130
 
 
 class Interrupts:

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from panvox.cli import live, outlet, report
 from panvox.cli.board import Board
-from panvox.cli.process import Exit, Interrupts
+from panvox.cli.exits import Exit
+from panvox.cli.process import Interrupts
 from panvox.messages import RunEvent, WaitMet
 
 PATIENCE = 2.0

@@ -15,9 +15,10 @@ from rich.text import Text
 
 import panvox
 from panvox.cli import outlet, report
+from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
 from panvox.cli.options import SettingsFile, load_settings
-from panvox.cli.process import Exit, run
+from panvox.cli.process import run
 from panvox.cli.text import clean, one_line, safe_json
 from panvox.errors import SelectionError, UsageError
 from panvox.messages import Outcome

@@ -13,8 +13,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
-from panvox.cli.process import Exit, Interrupts, run
+from panvox.cli.process import Interrupts, run
 from panvox.errors import UsageError
 from panvox.settings import FILE_NAME
 from panvox.simulator import (

@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from panvox.catalog.assembly import Assembled, assemble
-from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due, read, write
+from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due
 from panvox.catalog.discovery import Offer, Ways, discover
 from panvox.catalog.entries import Capability, Claim, Entry, Record
-from panvox.catalog.index import Index, Records, doors, packages
+from panvox.catalog.index import Index, doors, packages, save
 from panvox.catalog.merge import Facts, Merging, Strengths, Unmeasured
 from panvox.catalog.overrides import Overrides
 from panvox.catalog.references import NoReferences, References
@@ -23,41 +22,19 @@ from panvox.catalog.sources import Source, sources
 from panvox.catalog.weights import lineage
 from panvox.providers.weights import find_weights
 from panvox.settings import Settings
-from panvox.settings.places import cache_folder
+from panvox.settings.places import catalogue_folder
 
 LOCAL = "local"
 """The provider of the model on this machine."""
 
 
-def folder() -> Path:
-    """Where lists, index and probes are kept."""
-    return cache_folder() / "catalogue"
-
-
-def index_of(fingerprint: str) -> Index | None:
-    """The catalogue as it was last put together, if nothing that it rests on has changed since. Blocks."""
-    index = read(folder() / "index", Index)
-    return index if index is not None and index.holds(fingerprint, now=time.time()) else None
-
-
-def records_of(index: Index) -> Records | None:
-    """The records behind an index, if they are still there. Blocks."""
-    records = read(folder() / "records", Records)
-    return records if records is not None and records.made == index.made else None
-
-
 class Shelf:
-    """The catalogue of one set of settings.
+    """The catalogue of one set of settings; of those that a program made lists are kept, but no index."""
 
-    `fingerprint` is that of the settings' places; without one, as for settings that a program made, lists are
-    kept but no index.
-    """
-
-    def __init__(self, settings: Settings, *, fingerprint: str = "") -> None:
+    def __init__(self, settings: Settings) -> None:
         self.sources = sources(settings)
         self._settings = settings
-        self._fingerprint = fingerprint
-        self._lists = Lists(folder())
+        self._lists = Lists(catalogue_folder())
 
     async def catalogue(self, ways: Ways, *, refresh: bool = False) -> Assembled:
         """Everything that can be asked; lists that are too old are asked for, all of them with `refresh`."""
@@ -93,14 +70,14 @@ class Shelf:
         found = assemble(offers, self._merging())
         local = tuple(local_records(self._settings))
         whole = Assembled(records=(*found.records, *local), problems=found.problems, ages=_ages(offers))
-        if self._fingerprint:
+        if self._settings.fingerprint:
             self._keep_index(whole, offers)
         return whole
 
     def _keep_index(self, whole: Assembled, offers: Sequence[tuple[Source, Offer]]) -> None:
         now = time.time()
         index = Index(
-            fingerprint=self._fingerprint,
+            fingerprint=self._settings.fingerprint,
             made=now,
             until=min((self._until(source, offer, now) for source, offer in offers), default=now + AT_HOME),
             packages=packages(),
@@ -111,8 +88,7 @@ class Shelf:
             entries=whole.catalogue.entries,
             problems=whole.problems,
         )
-        if write(folder() / "records", Records(made=now, records=whole.records)):
-            write(folder() / "index", index)
+        save(catalogue_folder(), index, whole.records)
 
     def _until(self, source: Source, offer: Offer, now: float) -> float:
         max_age = self._settings.catalogue.max_age

@@ -8,31 +8,38 @@ Result         what came of one prompt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 import msgspec
 
+from panvox.catalog.assembly import Assembled
 from panvox.catalog.discovery import Ways
-from panvox.catalog.entries import Catalogue, Entry
+from panvox.catalog.entries import Catalogue, Entry, Probe
+from panvox.catalog.probes import MAX_TOKENS, QUESTION, Probes, probe_of
 from panvox.catalog.selection import default_selection, select
 from panvox.compose.catalogue import LOCAL, Shelf
 from panvox.compose.dialects import dialect_of
 from panvox.engine import Member, Run, Turn
 from panvox.engine.conversation import Past
 from panvox.errors import PromptError, SelectionError
-from panvox.messages import Identity, Outcome, Prompt, Verdict
+from panvox.messages import Identity, MemberEnded, Outcome, Prompt, Verdict
 from panvox.protocols import Model
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
 from panvox.settings import Settings, load
-from panvox.settings.places import fingerprint
+from panvox.settings.places import catalogue_folder
 from panvox.store import NullJournal, SqlJournal, StoredRun, default_path, open_journal
 from panvox.waiting import Wait, parse_wait
+
+PROBE_DEADLINE = 60.0
+"""Seconds that a probe may take: what is slower is silent."""
 
 
 class Manner(TypedDict, total=False):
@@ -150,18 +157,17 @@ class Session:
         transport: HttpTransport,
         store: SqlJournal | NullJournal,
         local: LocalServer,
-        fingerprint: str = "",
     ) -> None:
         self.settings = settings
         self.store = store
         self._transport = transport
         self._local = local
-        self._shelf = Shelf(settings, fingerprint=fingerprint)
+        self._shelf = Shelf(settings)
         self._sources = {source.provider: source for source in self._shelf.sources}
         self._ways = Ways(
             transport_to=lambda source: transport, dialect_of=lambda source: dialect_of(source.vendor)
         )
-        self._catalogue: Catalogue | None = None
+        self._assembled: Assembled | None = None
         network = settings.network
         self._deadlines = Deadlines(
             connect=network.connect_timeout,
@@ -170,15 +176,18 @@ class Session:
             total=network.total_timeout,
         )
 
-    async def catalogue(self, *, refresh: bool = False) -> Catalogue:
-        """The models that can be asked, and why some cannot; put together once in a session.
+    async def assembled(self, *, refresh: bool = False) -> Assembled:
+        """The catalogue with all claims; put together once in a session.
 
         Lists that are too old are asked for; all of them with `refresh`.
         """
-        if self._catalogue is None or refresh:
-            found = await self._shelf.catalogue(self._ways, refresh=refresh)
-            self._catalogue = found.catalogue
-        return self._catalogue
+        if self._assembled is None or refresh:
+            self._assembled = await self._shelf.catalogue(self._ways, refresh=refresh)
+        return self._assembled
+
+    async def catalogue(self, *, refresh: bool = False) -> Catalogue:
+        """The models that can be asked, and why some cannot; see `assembled`."""
+        return (await self.assembled(refresh=refresh)).catalogue
 
     async def select(self, patterns: Sequence[str] = ()) -> tuple[Entry, ...]:
         """The models that `patterns` mean; without any, those of the settings, else what cannot cost much.
@@ -189,7 +198,11 @@ class Session:
         catalogue = await self.catalogue()
         if patterns or self.settings.run.models:
             return select(
-                patterns or self.settings.run.models, catalogue.entries, panels=self.settings.panels
+                patterns or self.settings.run.models,
+                catalogue.entries,
+                panels=self.settings.panels,
+                probes=await self.probes(),
+                probes_last=math.inf,
             )
         hosted = [entry for entry in catalogue.entries if entry.provider != LOCAL]
         if hosted:
@@ -201,6 +214,36 @@ class Session:
                 "`panvox local install`"
             )
         return catalogue.entries
+
+    async def probes(self) -> Mapping[str, Probe]:
+        """What earlier probes found, as far as it is not too old."""
+        kept, max_age = Probes(catalogue_folder()), self.settings.catalogue.probe_age
+        return await asyncio.to_thread(lambda: kept.load(now=time.time(), max_age=max_age))
+
+    async def probe(
+        self,
+        entries: Sequence[Entry],
+        *,
+        heard: Callable[[Outcome, Probe], None],
+        deadline: float = PROBE_DEADLINE,
+    ) -> None:
+        """Ask each of `entries` for a word, as any prompt is asked, and tell `heard` what each came to.
+
+        Whatever has come is kept, also where the caller is interrupted. Costs what a few words cost.
+        """
+        found: list[Probe] = []
+        members = [Member(identity_of(entry), self.model(entry)) for entry in entries]
+        run = Run(members, journal=NullJournal("a probe is no run"))
+        try:
+            async with run.turn(Prompt.of(QUESTION, max_tokens=MAX_TOKENS), deadline=deadline) as turn:
+                async for event in turn:
+                    if isinstance(event, MemberEnded):
+                        probe = probe_of(event.outcome, at=time.time())
+                        if probe is not None:
+                            found.append(probe)
+                            heard(event.outcome, probe)
+        finally:
+            await asyncio.to_thread(Probes(catalogue_folder()).keep, found)
 
     def model(self, entry: Entry) -> Model:
         """The model behind an entry of the catalogue."""
@@ -311,7 +354,7 @@ async def open_session(settings: Settings | Path | None = None) -> AsyncIterator
     `settings` may name a file; without it they are found as the command line finds them. Raises
     `SettingsError`.
     """
-    known, mark = await asyncio.to_thread(_known, settings)
+    known = settings if isinstance(settings, Settings) else await asyncio.to_thread(load, explicit=settings)
     network, local = known.network, known.local
     async with (
         _open_store(known) as store,
@@ -320,14 +363,7 @@ async def open_session(settings: Settings | Path | None = None) -> AsyncIterator
             weights=local.weights, context=local.context, slots=local.samples, threads=local.threads
         ) as server,
     ):
-        yield Session(known, transport=transport, store=store, local=server, fingerprint=mark)
-
-
-def _known(settings: Settings | Path | None) -> tuple[Settings, str]:
-    """Settings and the fingerprint of their places; what a program made has none."""
-    if isinstance(settings, Settings):
-        return settings, ""
-    return load(explicit=settings), fingerprint(settings)
+        yield Session(known, transport=transport, store=store, local=server)
 
 
 @asynccontextmanager

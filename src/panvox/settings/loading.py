@@ -33,6 +33,7 @@ def load(
     `explicit`, or the variable PANVOX_SETTINGS, names the one file to read instead of those of the user and
     the project. Raises `SettingsError` with a line for each thing that is wrong.
     """
+    mark = places.fingerprint(explicit) if environ is None and cwd is None else ""
     environ = environment() if environ is None else environ
     cwd = current_folder() if cwd is None else cwd.absolute()
     files = places.files(explicit, cwd=cwd, environ=environ)
@@ -47,7 +48,7 @@ def load(
     problems += _unusable(keys)
     if problems:
         raise SettingsError("\n".join(problems))
-    return Settings(**merged, keys=keys, files=tuple(files))
+    return Settings(**merged, keys=keys, files=tuple(files), fingerprint=mark)
 
 
 class _Layer(NamedTuple):

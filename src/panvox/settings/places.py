@@ -50,9 +50,9 @@ def current_folder() -> Path:
         raise SettingsError(f"the current folder is gone ({error.strerror}); change to another one") from None
 
 
-def cache_folder() -> Path:
-    """Where what can be had again is kept."""
-    return platformdirs.user_cache_path("panvox")
+def catalogue_folder() -> Path:
+    """Where lists of models and what follows from them are kept; all of it can be had again."""
+    return platformdirs.user_cache_path("panvox") / "catalogue"
 
 
 def expanded(path: Path) -> Path:

@@ -1,0 +1,100 @@
+"""Proofs of life: what a tiny real request came to, kept on the disk until it is too old to say anything."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from panvox.catalog.entries import Life, Probe
+from panvox.catalog.files import read, write
+from panvox.messages import Outcome, State
+
+QUESTION = "Reply with one word: ready"
+"""What is asked: short, and with an answer that can be checked."""
+
+MAX_TOKENS = 512
+"""Room for models that think before they say a word; a few thousandths of a dollar where one is paid."""
+
+_EXCERPT = 120  # characters of what was said
+_LIVES: Mapping[State, Life] = {
+    State.ANSWERED: Life.ANSWERS,
+    State.UNKNOWN_MODEL: Life.GONE,
+    **dict.fromkeys(
+        (
+            State.UNAUTHORISED,
+            State.FORBIDDEN,
+            State.OUT_OF_MONEY,
+            State.OUT_OF_QUOTA,
+            State.RATE_LIMITED,
+            State.TOO_LARGE,
+            State.INVALID_REQUEST,
+            State.REFUSED,
+        ),
+        Life.REFUSES,
+    ),
+}
+"""What an outcome proves; whatever is not here proves nothing but silence."""
+
+
+def probe_of(outcome: Outcome, *, at: float) -> Probe | None:
+    """What `outcome` proves of its member; None for one that was not asked to its end."""
+    if outcome.state in (State.CANCELLED, State.INTERRUPTED, State.SKIPPED):
+        return None
+    said = outcome.fault.message if outcome.fault else outcome.text
+    return Probe(
+        model=outcome.member.name,
+        life=_LIVES.get(outcome.state, Life.SILENT),
+        at=at,
+        state=outcome.state.value,
+        latency=round(outcome.duration, 3),
+        first_token=None if outcome.first_token is None else round(outcome.first_token, 3),
+        form=_form(outcome) if outcome.answered else "",
+        said=" ".join(said.split())[:_EXCERPT],
+    )
+
+
+def _form(outcome: Outcome) -> str:
+    """How the answer came: to the word, in a fence or with more around it; and whether there was thinking."""
+    text = outcome.text.strip()
+    exact = text.strip(".!*_\"'` ").lower() == "ready"
+    form = "fenced" if "```" in text else "exact" if exact else "wordy"
+    thought = outcome.answer is not None and outcome.answer.reasoning
+    return f"{form}, reasoning" if thought else form
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    probes: dict[str, Probe]
+
+
+class Probes:
+    """The probes in `folder`. Everything here blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "probes"
+
+    def load(self, *, now: float, max_age: float) -> dict[str, Probe]:
+        """The probes by entry name that are not older than `max_age` seconds."""
+        return {name: probe for name, probe in self._all().items() if 0 <= now - probe.at < max_age}
+
+    def keep(self, probes: Iterable[Probe]) -> bool:
+        """Add `probes` to those there, each in place of an earlier one; whether that was possible."""
+        with self._alone():
+            return write(self._file, _Kept(self._all() | {probe.model: probe for probe in probes}))
+
+    def _all(self) -> dict[str, Probe]:
+        kept = read(self._file, _Kept)
+        return kept.probes if kept is not None else {}
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Only one process reads, adds and writes at a time; where that cannot be had, the last one wins."""
+        with ExitStack() as stack:
+            with suppress(OSError):
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(self._file.with_suffix(".lock").open("w"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
