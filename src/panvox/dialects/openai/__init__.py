@@ -2,6 +2,7 @@
 
 dialect                                      what panvox.protocols.Dialect asks for
 encoding                                     prompts to requests
+rate_headers                                 how its limits stand
 reading ─► chunks · usage                    replies to events
 """
 
