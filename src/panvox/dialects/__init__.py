@@ -1,6 +1,7 @@
 """How families of vendors spell prompts, events, errors and model lists; pure, without any I/O.
 
 openai              the chat-completions dialect, which most providers and local servers speak
+cherry              the cloud form of Cherry Studio's API
 
 replies             bytes of a reply to its pieces, whatever the reply turns out to be
 answering           the state of one answer, and what its end amounts to

@@ -7,21 +7,23 @@ that read their lists. Units are normalised here: prices to USD per million toke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-
-import msgspec
+from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
+from typing import NamedTuple
 
 from panvox.dialects.foreign import count, fields_at, items_at, number, text_at
 from panvox.protocols import Prices
 
 Fields = Mapping[str, object]
+_NOTHING: Fields = {}
 
 _SIZE_PLACES = ("top_provider", "limits", "metadata", "meta")  # OpenRouter, GitHub, DeepInfra, llama.cpp
-_CONTEXT = (
-    *("context_length", "context_window", "max_context_length", "max_model_len", "max_input_tokens"),
-    *("context_size", "n_ctx", "n_ctx_train"),
-)
-_OUTPUT = ("max_completion_tokens", "max_output_tokens", "max_output_length")
+_CONTEXT = dict.fromkeys(
+    (
+        *("context_length", "context_window", "max_context_length", "max_model_len", "max_input_tokens"),
+        *("context_size", "n_ctx", "n_ctx_train"),
+    )
+).keys()  # in order, and quick to compare with what there is
+_OUTPUT = dict.fromkeys(("max_completion_tokens", "max_output_tokens", "max_output_length")).keys()
 
 
 def context(item: Fields) -> int | None:
@@ -35,10 +37,14 @@ def max_output(item: Fields) -> int | None:
     return _size(item, _OUTPUT) or count(fields_at(item, "metadata").get("max_tokens")) or None
 
 
-def _size(item: Fields, names: Sequence[str]) -> int | None:
-    """The first number above zero that stands under one of `names`."""
-    places = (item, *(fields_at(item, place) for place in _SIZE_PLACES))
-    return next(filter(None, (count(place.get(name)) for place in places for name in names)), None)
+def _size(item: Fields, names: KeysView[str]) -> int | None:
+    """A number above zero that stands under one of `names`, in the item or where some put it."""
+    for place in (item, *(fields_at(item, place) for place in _SIZE_PLACES if place in item)):
+        if not names.isdisjoint(place):
+            for name in names:
+                if size := count(place.get(name)):
+                    return size
+    return None
 
 
 # --- prices ------------------------------------------------------------------------------------------
@@ -47,44 +53,50 @@ _MILLION = 1e6
 _DEAREST = 1e6  # USD per million tokens; what costs more is not a price
 
 
-class _Tariff(msgspec.Struct, frozen=True):
+class _Tariff(NamedTuple):
     """One way of telling prices: the path to them, what a number means in USD per million, the names."""
 
     path: tuple[str, ...]
     unit: float
     names: Mapping[str, tuple[str, ...]]
+    all_names: frozenset[str]
 
 
-_BY_TOKEN = _Tariff(  # OpenRouter, Synthetic, Nebius, SambaNova: text, "-1" for what varies
-    ("pricing",),
-    _MILLION,
-    {
-        "input": ("prompt",),
-        "output": ("completion",),
-        "cached": ("input_cache_read", "input_cache_reads"),
-        "cache_write": ("input_cache_write", "input_cache_writes"),
-        "reasoning": ("internal_reasoning",),
-    },
-)
+def _tariff(*path: str, unit: float = 1.0, **names: tuple[str, ...]) -> _Tariff:
+    return _Tariff(path, unit, names, frozenset(name for several in names.values() for name in several))
+
+
+_HUNDREDTH_OF_A_CENT = 1e-4
 _TARIFFS = (
-    _BY_TOKEN,
-    _Tariff(("pricing",), 1.0, {"request": ("request",)}),
-    _Tariff(  # Together
-        ("pricing",), 1.0, {"input": ("input",), "output": ("output",), "cached": ("cached_input",)}
+    _tariff(  # OpenRouter, Synthetic, Nebius, SambaNova: text, "-1" for what varies
+        "pricing",
+        unit=_MILLION,
+        input=("prompt",),
+        output=("completion",),
+        cached=("input_cache_read", "input_cache_reads"),
+        cache_write=("input_cache_write", "input_cache_writes"),
+        reasoning=("internal_reasoning",),
     ),
-    _Tariff(  # DeepInfra
-        ("metadata", "pricing"),
-        1.0,
-        {"input": ("input_tokens",), "output": ("output_tokens",), "cached": ("cache_read_tokens",)},
+    _tariff("pricing", request=("request",)),  # a call, not a million of them
+    _tariff("pricing", input=("input",), output=("output",), cached=("cached_input",)),  # Together
+    _tariff(  # DeepInfra
+        "metadata",
+        "pricing",
+        input=("input_tokens",),
+        output=("output_tokens",),
+        cached=("cache_read_tokens",),
     ),
-    _Tariff((), 1.0, {"input": ("input_price",), "output": ("output_price",)}),  # Hyperbolic
-    _Tariff(  # Novita counts in hundredths of a cent
-        (), 1e-4, {"input": ("input_token_price_per_m",), "output": ("output_token_price_per_m",)}
+    _tariff(input=("input_price",), output=("output_price",)),  # Hyperbolic
+    _tariff(  # Novita
+        unit=_HUNDREDTH_OF_A_CENT, input=("input_token_price_per_m",), output=("output_token_price_per_m",)
     ),
-    _Tariff(("pricing", "input_cache_read"), 1e-4, {"cached": ("price_per_m",)}),  # Novita
+    _tariff("pricing", "input_cache_read", unit=_HUNDREDTH_OF_A_CENT, cached=("price_per_m",)),  # Novita
 )
 _OF_THEIR_OWN = frozenset({"cached", "cache_write", "reasoning"})
 """Prices of which a zero says only that there is none: such tokens cost what others do."""
+
+
+_UNKNOWN = Prices()
 
 
 def prices(item: Fields) -> Prices:
@@ -93,14 +105,18 @@ def prices(item: Fields) -> Prices:
     for tariff in _TARIFFS:
         place = item
         for step in tariff.path:
-            place = fields_at(place, step)
+            place = fields_at(place, step) if step in place else _NOTHING
+        if tariff.all_names.isdisjoint(place):
+            continue
         for kind, names in tariff.names.items():
-            price = next(
-                (p for p in (_price(place.get(n), tariff.unit) for n in names) if p is not None), None
-            )
+            price = next(filter(_is_told, (_price(place.get(name), tariff.unit) for name in names)), None)
             if price is not None and (price > 0 or kind not in _OF_THEIR_OWN):
                 found.setdefault(kind, price)
-    return Prices(**found)
+    return Prices(**found) if found else _UNKNOWN
+
+
+def _is_told(price: float | None) -> bool:
+    return price is not None
 
 
 def _price(told: object, unit: float) -> float | None:
@@ -121,12 +137,20 @@ _MODALITIES: Mapping[str, str] = {
     "pdf": "file",
     "document": "file",
 }
+_SAID_IN = frozenset(
+    {
+        "architecture",
+        *(f"{start}{way}_modalities" for start in ("", "supported_") for way in ("input", "output")),
+    }
+)
 OTHER = "other"
 """Whatever else is read or made, such as embeddings."""
 
 
 def modalities(item: Fields) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a model reads, and what it makes; empty where the item does not tell."""
+    if _SAID_IN.isdisjoint(item):
+        return (), ()
     architecture = fields_at(item, "architecture")
     reads, _, makes = text_at(architecture, "modality").partition("->")
     inputs, outputs = (
@@ -194,25 +218,21 @@ def abilities(
 
 def _told(item: Fields) -> Iterator[tuple[str, bool]]:
     for place in (fields_at(item, "capabilities"), item):
-        for flag, ability in _FLAGS.items():
-            if isinstance(able := place.get(flag), bool):
-                yield ability, able
+        if not _FLAGS.keys().isdisjoint(place):
+            for flag, ability in _FLAGS.items():
+                if isinstance(able := place.get(flag), bool):
+                    yield ability, able
     if fields_at(item, "reasoning"):  # OpenRouter describes how
         yield "reasoning", True
     for where, name in _SOME:
-        yield from (
-            (ability, True) for ability in _named(items_at(fields_at(item, where) if where else item, name))
-        )
-    parameters = items_at(item, _ALL)
-    if parameters:
+        for ability in _named(items_at(fields_at(item, where) if where else item, name)):
+            yield ability, True
+    if parameters := items_at(item, _ALL):
         named = set(_named(parameters))
         # `response_format` alone may mean JSON of any shape: neither a claim nor its contrary.
         doubtful = {"json"} if "response_format" in parameters else set()
-        yield from (
-            (ability, ability in named)
-            for ability in ("json", "reasoning", "tools")
-            if ability not in doubtful - named
-        )
+        for ability in {"json", "reasoning", "tools"} - (doubtful - named):
+            yield ability, ability in named
 
 
 def _named(words: Sequence[object]) -> Iterator[str]:

@@ -339,10 +339,12 @@ class Document(Section):
 class Settings(Document):
     """All settings, with the keys and files that were found with them; never changes.
 
-    `keys` holds the keys that the environment offers, by variable; nothing else reads the environment.
+    `keys` holds the keys that the environment offers, by variable, and `variables` what it says of vendors'
+    addresses; nothing else reads the environment.
     """
 
     keys: Mapping[str, SecretStr] = Field({}, repr=False, exclude=True)
+    variables: Mapping[str, str] = Field({}, repr=False, exclude=True)
     files: tuple[Path, ...] = ()
 
     def key(self, *variables: str) -> SecretStr | None:
