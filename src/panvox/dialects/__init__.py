@@ -1,10 +1,13 @@
 """How families of vendors spell prompts, events, errors and model lists; pure, without any I/O.
 
 openai              the chat-completions dialect, which most providers and local servers speak
+cherry              the cloud form of Cherry Studio's API
 
 replies             bytes of a reply to its pieces, whatever the reply turns out to be
 answering           the state of one answer, and what its end amounts to
 refusals            replies with another status to failures; complaints and refusal_words are its reading
+envelope            what every call carries besides its body
+model_lists         OpenAI-shaped lists of models; model_facts is what their items tell
 rates               how its limits stand, in every spelling of headers
 waits               when a provider wants us back, in every spelling
 sse · think_tags    server-sent events out of bytes · thinking that hides in the text

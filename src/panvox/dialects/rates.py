@@ -15,13 +15,17 @@ Unit = Literal["requests", "tokens", "input_tokens", "output_tokens"]
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """The headers that tell of one limit, in lower case; `window` in seconds, where the names mean one."""
+    """The headers that tell of one limit, in lower case; `window` in seconds, where the names mean one.
+
+    `said` is for names that say their window, such as `…-requests-day`: no vendor then means another.
+    """
 
     unit: Unit
     limit: str
     remaining: str
     reset: str
     window: float | None = None
+    said: bool = False
 
 
 def read_rates(
@@ -33,12 +37,15 @@ def read_rates(
 ) -> tuple[Rate, ...]:
     """The limits that `headers` tell of, whatever the case of their names.
 
-    `windows` are those that the vendor means by a unit, which no header says. A limit of 0 or below means
+    `windows` are those that the vendor means by a unit, where no header says so. A limit of 0 or below means
     that nobody knows (Azure), and a limit of which nothing can be read is left out.
     """
     told = {name.lower(): value for name, value in headers.items()}
     meant = dict(windows)
-    found = (_rate(told, each, now=now, window=meant.get(each.unit, each.window)) for each in names)
+    found = (
+        _rate(told, each, now=now, window=each.window if each.said else meant.get(each.unit, each.window))
+        for each in names
+    )
     return tuple(rate for rate in found if rate is not None)
 
 

@@ -43,8 +43,8 @@ _CODE_WORDS: Mapping[type[Failure], str] = {
         responsibleaipolicyviolation
     """,
     UnknownModel: """
-        free_variant_ended model_deprecated model_not_available model_not_found no_endpoints not_found
-        not_found_error
+        free_variant_ended invalid_model_format model_deprecated model_not_available model_not_found
+        no_endpoints not_found not_found_error provider_not_found
     """,
     Forbidden: """
         permission_denied permission_error privacy_restricted region_restricted
@@ -56,8 +56,8 @@ _CODE_WORDS: Mapping[type[Failure], str] = {
     """,
     Overloaded: """
         api_error capacity_exhausted engine_overloaded engine_overloaded_error internal internal_server_error
-        model_unavailable_upstream overloaded_error provider_overloaded provider_unavailable server
-        server_error service_unavailable temporarily_unavailable unavailable
+        model_unavailable_upstream models_unavailable overloaded_error provider_overloaded
+        provider_unavailable server server_error service_unavailable temporarily_unavailable unavailable
     """,
     TimedOut: "deadline_exceeded timeout timeout_error",
     RateLimited: """
@@ -175,6 +175,12 @@ RATE_KINDS: Mapping[str, re.Pattern[str]] = {
     "tokens": _any_of(r"\btokens?\b", r"\btpm\b"),
 }
 """What there was too much of, in the order in which to look for it."""
+
+SPENT: Mapping[str, tuple[str, ...]] = {
+    "tokens": ("x-ratelimit-remaining-tokens", "x-tokenlimit-remaining"),
+    "requests": ("x-ratelimit-remaining-req",),
+}
+"""How the names of headers begin that say with a 0 what is spent; a window may follow."""
 
 REQUESTS = _any_of(r"requests\b", r"\brpm\b", r"request rate")
 """Calls, where the headers tell nothing else."""

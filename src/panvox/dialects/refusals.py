@@ -150,8 +150,9 @@ def _rate_kind(complaint: Complaint, headers: Mapping[str, str]) -> str:
     for kind, pattern in words.RATE_KINDS.items():
         if pattern.search(said):
             return kind
-    spent = (kind for kind in ("tokens", "requests") if headers.get(f"x-ratelimit-remaining-{kind}") == "0")
-    return next(spent, None) or ("requests" if words.REQUESTS.search(said) else complaint.code)
+    spent = {name for name, left in headers.items() if left == "0"}
+    found = (kind for kind, names in words.SPENT.items() if any(name.startswith(names) for name in spent))
+    return next(found, None) or ("requests" if words.REQUESTS.search(said) else complaint.code)
 
 
 def _never_fits(message: str) -> bool:

@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from panvox.errors import SettingsError
 from panvox.settings import places
 from panvox.settings.places import FILE_VARIABLE, PREFIX, current_folder, environment
-from panvox.settings.problems import Where, dotted, find_problems
+from panvox.settings.problems import Where, dotted, find_problems, shown
 from panvox.settings.schema import Document, Settings
 from panvox.settings.toml_lines import KeyPath, line_numbers
 from panvox.settings.vendors import VENDORS
@@ -44,11 +44,11 @@ def load(
         document, wrong = _checked(layer)
         merged = _merged(merged, document)
         problems += (*layer.problems, *wrong)
-    keys = _keys(merged, environ)
-    problems += _unusable(keys)
+    keys, variables = _keys(merged, environ), _variables(environ)
+    problems += (*_unusable(keys), *_unfit(variables))
     if problems:
         raise SettingsError("\n".join(problems))
-    return Settings(**merged, keys=keys, files=tuple(files), fingerprint=mark)
+    return Settings(**merged, keys=keys, variables=variables, files=tuple(files), fingerprint=mark)
 
 
 class _Layer(NamedTuple):
@@ -204,3 +204,27 @@ def _unusable(keys: Mapping[str, SecretStr]) -> list[str]:
         for name, key in keys.items()
         if not re.fullmatch(r"[ -~]+", key.get_secret_value())
     ]
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the addresses of vendors are made of, as far as the environment has it."""
+    wanted = {name for vendor in VENDORS.values() for name in vendor.variables}
+    found = {name: environ.get(name, "").strip() for name in sorted(wanted)}
+    return {name: value for name, value in found.items() if value}
+
+
+def _unfit(variables: Mapping[str, str]) -> list[str]:
+    """What would make an address that leads elsewhere, or nowhere."""
+    bases = {
+        name for row in VENDORS.values() for name in row.variables if row.base_url.startswith(f"{{{name}}}")
+    }
+    problems = []
+    for name, value in variables.items():
+        place = f"environment: {name} = {shown((name,), value)}"
+        if name in bases and not re.fullmatch(r"https?://[^\s?#@{}]+", value):
+            problems.append(
+                f"{place}: must be an address that begins with https://, without key, query and fragment"
+            )
+        elif name not in bases and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:-]*", value):
+            problems.append(f"{place}: must be a word of letters, digits, dots and dashes")
+    return problems

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def fingerprint(explicit: Path | None = None) -> str:
     """
     environ = environment()
     digest = blake2b(digest_size=16)
-    words = {name for vendor in VENDORS.values() for name in variables_of(vendor.base_url, *vendor.key_env)}
+    words = {name for vendor in VENDORS.values() for name in (*vendor.variables, *vendor.key_env)}
     for file in files(explicit, environ=environ):
         try:
             content = file.read_bytes()
@@ -82,12 +82,6 @@ def fingerprint(explicit: Path | None = None) -> str:
     for name in sorted(words & environ.keys()):
         digest.update(os.fsencode(f"{name}\0{environ[name]}\0"))
     return digest.hexdigest()
-
-
-def variables_of(address: str, *names: str) -> Iterator[str]:
-    """`names`, and those that stand in braces in an address."""
-    yield from names
-    yield from re.findall(r"\{([A-Z_][A-Z0-9_]*)\}", address)
 
 
 def _project(cwd: Path) -> list[Path]:

@@ -339,11 +339,13 @@ class Document(Section):
 class Settings(Document):
     """All settings, with the keys and files that were found with them; never changes.
 
-    `keys` holds the keys that the environment offers, by variable; nothing else reads the environment.
-    `fingerprint` is that of the places they come from, empty for settings that a program made.
+    `keys` holds the keys that the environment offers, by variable, and `variables` what it says of vendors'
+    addresses; nothing else reads the environment. `fingerprint` is that of the places they come from, empty
+    for settings that a program made.
     """
 
     keys: Mapping[str, SecretStr] = Field({}, repr=False, exclude=True)
+    variables: Mapping[str, str] = Field({}, repr=False, exclude=True)
     files: tuple[Path, ...] = ()
     fingerprint: str = Field("", repr=False, exclude=True)
 

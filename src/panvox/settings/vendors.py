@@ -2,11 +2,15 @@
 
 They stand with the settings because two things that settings decide follow from this table: which words a
 file may use (`vendor = "groq"`), and which variables are looked for (`GROQ_API_KEY`). A new vendor is one
-row; a test checks each.
+row; tests check each, and ask it in the simulator.
+
+Addresses and variables: the vendors' documentation, models.dev's `api` and `env`. Quirks: the same, and for
+rate headers also the clients that read them. Where a row says nothing, OpenAI's way is taken.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -15,6 +19,8 @@ from panvox.protocols import Quirks
 
 DIALECTS = ("openai", "responses", "anthropic", "gemini", "ollama", "cherry")
 """The words for dialects in settings."""
+
+_VARIABLE = re.compile(r"\{([A-Z][A-Z0-9_]*)\}")
 
 
 class Vendor(msgspec.Struct, frozen=True):
@@ -26,7 +32,8 @@ class Vendor(msgspec.Struct, frozen=True):
     - `dialect`: a word of `DIALECTS`; `quirks` is how the vendor differs from it.
     - `implied`: whether a key in the environment (or, on this machine, its port) is enough to use it; False
       where that variable commonly holds a token for other ends.
-    - `list_url`: where its model list is (under `/models`), when that is not `base_url`.
+    - `list_url`: where its model list is (under `/models`), when that is not `base_url`; a query in it is
+      kept.
     - `list_headers`: what the model list wants in place of a bearer key; `{key}` stands for the key.
     - `models`: what it offers, when it has no model list.
     - `zero_is_free`: whether a listed price of zero means that the model costs nothing.
@@ -51,9 +58,34 @@ class Vendor(msgspec.Struct, frozen=True):
     models_dev: str = ""
     genai_prices: str = ""
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that its addresses are made of."""
+        return tuple(dict.fromkeys(_VARIABLE.findall(f"{self.base_url} {self.list_url}")))
+
+    def at(self, variables: Mapping[str, str]) -> Vendor:
+        """The row with these variables put into its addresses; the others stay as they are."""
+
+        def value(found: re.Match[str]) -> str:
+            return variables.get(found[1], found[0]).rstrip("/")
+
+        return msgspec.structs.replace(
+            self, base_url=_VARIABLE.sub(value, self.base_url), list_url=_VARIABLE.sub(value, self.list_url)
+        )
+
+
+_MINUTE, _DAY = 60.0, 86_400.0
 
 _HOSTED = (
-    Vendor("openai", "OpenAI", "https://api.openai.com/v1", ("OPENAI_API_KEY",)),
+    Vendor(
+        "openai",
+        "OpenAI",
+        "https://api.openai.com/v1",
+        ("OPENAI_API_KEY",),
+        quirks=Quirks(
+            max_tokens_name="max_completion_tokens"
+        ),  # the older name is refused by ever more models
+    ),
     Vendor(
         "anthropic",
         "Anthropic",
@@ -66,23 +98,64 @@ _HOSTED = (
         "Google Gemini",
         "https://generativelanguage.googleapis.com/v1beta/openai",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        models_dev="google",
+        genai_prices="google",
     ),
-    Vendor("openrouter", "OpenRouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",)),
+    Vendor(
+        "openrouter",
+        "OpenRouter",
+        "https://openrouter.ai/api/v1",
+        ("OPENROUTER_API_KEY",),
+        quirks=Quirks(
+            headers=(("HTTP-Referer", "app://panvox"), ("X-OpenRouter-Title", "panvox")), page_size=1000
+        ),
+    ),
     Vendor(
         "together",
         "Together AI",
         "https://api.together.xyz/v1",
         ("TOGETHER_API_KEY",),
+        quirks=Quirks(
+            max_tokens=8192,  # its own limit is 512; more than a model can take is cut to that, not refused
+            body=(("context_length_exceeded_behavior", '"truncate"'),),
+            windows=(("requests", 1.0), ("tokens", 1.0)),
+        ),
         zero_is_free=False,
+        models_dev="togetherai",
     ),
     Vendor("synthetic", "Synthetic", "https://api.synthetic.new/openai/v1", ("SYNTHETIC_API_KEY",)),
-    Vendor("groq", "Groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
-    Vendor("mistral", "Mistral", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",)),
+    Vendor(
+        "groq",
+        "Groq",
+        "https://api.groq.com/openai/v1",
+        ("GROQ_API_KEY",),
+        quirks=Quirks(windows=(("requests", _DAY), ("tokens", _MINUTE))),
+    ),
+    Vendor(
+        "mistral",
+        "Mistral",
+        "https://api.mistral.ai/v1",
+        ("MISTRAL_API_KEY",),
+        quirks=Quirks(usage=False),  # it refuses fields that it does not know, and counts without being asked
+    ),
     Vendor("deepseek", "DeepSeek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",)),
-    Vendor("xai", "xAI", "https://api.x.ai/v1", ("XAI_API_KEY",)),
-    Vendor("fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1", ("FIREWORKS_API_KEY",)),
+    Vendor("xai", "xAI", "https://api.x.ai/v1", ("XAI_API_KEY",), genai_prices="x-ai"),
+    Vendor(
+        "fireworks",
+        "Fireworks",
+        "https://api.fireworks.ai/inference/v1",
+        ("FIREWORKS_API_KEY",),
+        models_dev="fireworks-ai",
+    ),
     Vendor("cerebras", "Cerebras", "https://api.cerebras.ai/v1", ("CEREBRAS_API_KEY",)),
-    Vendor("moonshot", "Moonshot (Kimi)", "https://api.moonshot.ai/v1", ("MOONSHOT_API_KEY",)),
+    Vendor(
+        "moonshot",
+        "Moonshot (Kimi)",
+        "https://api.moonshot.ai/v1",
+        ("MOONSHOT_API_KEY",),
+        models_dev="moonshotai",
+        genai_prices="moonshotai",
+    ),
     Vendor("zai", "Z.ai (GLM)", "https://api.z.ai/api/paas/v4", ("ZAI_API_KEY",)),
     Vendor("minimax", "MiniMax", "https://api.minimax.io/v1", ("MINIMAX_API_KEY",)),
     Vendor(
@@ -90,6 +163,7 @@ _HOSTED = (
         "Alibaba DashScope",
         "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         ("DASHSCOPE_API_KEY",),
+        models_dev="alibaba",
     ),
     Vendor("nvidia", "NVIDIA NIM", "https://integrate.api.nvidia.com/v1", ("NVIDIA_API_KEY",)),
     Vendor("sambanova", "SambaNova", "https://api.sambanova.ai/v1", ("SAMBANOVA_API_KEY",)),
@@ -114,6 +188,7 @@ _HOSTED = (
         ("GITHUB_TOKEN",),
         implied=False,
         list_url="https://models.github.ai/catalog",
+        models_dev="github-models",
     ),
     Vendor(
         "huggingface",
@@ -123,31 +198,87 @@ _HOSTED = (
         implied=False,
     ),
     Vendor("featherless", "Featherless", "https://api.featherless.ai/v1", ("FEATHERLESS_API_KEY",)),
-    Vendor("novita", "Novita", "https://api.novita.ai/openai/v1", ("NOVITA_API_KEY",)),
+    Vendor(
+        "novita",
+        "Novita",
+        "https://api.novita.ai/openai/v1",
+        ("NOVITA_API_KEY",),
+        models_dev="novita-ai",
+    ),
     Vendor("deepinfra", "DeepInfra", "https://api.deepinfra.com/v1/openai", ("DEEPINFRA_API_KEY",)),
-    Vendor("nebius", "Nebius", "https://api.tokenfactory.nebius.com/v1", ("NEBIUS_API_KEY",)),
+    Vendor(
+        "nebius",
+        "Nebius",
+        "https://api.tokenfactory.nebius.com/v1",
+        ("NEBIUS_API_KEY",),
+        list_url="https://api.tokenfactory.nebius.com/v1?verbose=true",  # with sizes and prices
+    ),
+    Vendor(
+        "azure",
+        "Azure OpenAI",
+        "{AZURE_OPENAI_ENDPOINT}/openai/v1",
+        ("AZURE_OPENAI_API_KEY", "AZURE_API_KEY"),
+        quirks=Quirks(key_header="api-key", max_tokens_name="max_completion_tokens"),
+        implied=False,  # its list names what could be deployed, and a model is asked by its deployment's name
+    ),
+    # Vertex lists no models in this dialect, and its keys are access tokens that last an hour.
+    Vendor(
+        "vertex",
+        "Vertex AI",
+        "https://{GOOGLE_CLOUD_LOCATION}-aiplatform.googleapis.com/v1/projects/{GOOGLE_CLOUD_PROJECT}"
+        "/locations/{GOOGLE_CLOUD_LOCATION}/endpoints/openapi",
+        ("GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN"),
+        implied=False,
+        models=("google/gemini-2.5-pro", "google/gemini-2.5-flash", "google/gemini-2.5-flash-lite"),
+        models_dev="google-vertex",
+        genai_prices="google",
+    ),
+    Vendor(
+        "vertex-global",
+        "Vertex AI, global",
+        "https://aiplatform.googleapis.com/v1/projects/{GOOGLE_CLOUD_PROJECT}/locations/global/endpoints/openapi",
+        ("GOOGLE_OAUTH_ACCESS_TOKEN", "CLOUDSDK_AUTH_ACCESS_TOKEN"),
+        implied=False,
+        models=("google/gemini-2.5-pro", "google/gemini-2.5-flash", "google/gemini-2.5-flash-lite"),
+        models_dev="google-vertex",
+        genai_prices="google",
+    ),
+    Vendor(
+        "bedrock",
+        "Amazon Bedrock",
+        "https://bedrock-mantle.{AWS_REGION}.api.aws/v1",  # bedrock-runtime answers too, but lists no models
+        ("AWS_BEARER_TOKEN_BEDROCK",),
+        models_dev="amazon-bedrock",
+        genai_prices="aws",
+    ),
+    Vendor("ollama-cloud", "Ollama, hosted", "https://ollama.com", ("OLLAMA_API_KEY",), dialect="ollama"),
+    Vendor(
+        "cherry-cloud",
+        "Cherry Studio, cloud",
+        "{CHERRY_STUDIO_API_URL}",
+        ("CHERRY_STUDIO_API_KEY",),
+        dialect="cherry",
+    ),
 )
 
 
-def _here(id: str, title: str, port: int, key_env: tuple[str, ...] = (), relay: str = "") -> Vendor:  # noqa: A002 - as in Vendor
+def _here(vendor: str, title: str, port: int, path: str = "/v1", key_env: tuple[str, ...] = ()) -> Vendor:
+    """A server on this machine, at its usual port."""
     # An address, not `localhost`: no name is looked up, and no attempt over IPv6 comes first.
-    return Vendor(
-        id,
-        title,
-        f"http://127.0.0.1:{port}/v1",
-        key_env,
-        key_needed=False,
-        loopback=True,
-        relay=relay,
-    )
+    base_url = f"http://127.0.0.1:{port}{path}"
+    return Vendor(vendor, title, base_url, key_env, key_needed=False, loopback=True)
 
 
 _LOOPBACK = (
     _here("ollama", "Ollama", 11434),
-    _here("lmstudio", "LM Studio", 1234),
+    _here("lmstudio", "LM Studio", 1234, key_env=("LMSTUDIO_API_KEY",)),
     _here("llamacpp", "llama.cpp server", 8080),
-    _here("vllm", "vLLM", 8000, ("VLLM_API_KEY",)),
-    _here("cherry", "Cherry Studio", 23333, ("CHERRY_STUDIO_API_KEY",), relay=":"),
+    _here("vllm", "vLLM", 8000, key_env=("VLLM_API_KEY",)),
+    msgspec.structs.replace(
+        _here("cherry", "Cherry Studio", 23333, key_env=("CHERRY_STUDIO_API_KEY",)),
+        quirks=Quirks(page_size=1000),
+        relay=":",
+    ),
 )
 
 VENDORS: Mapping[str, Vendor] = {vendor.id: vendor for vendor in (*_HOSTED, *_LOOPBACK)}

@@ -2,8 +2,8 @@
 
 dialect                                      what panvox.protocols.Dialect asks for
 encoding                                     prompts to requests
+rate_headers                                 how its limits stand
 reading ─► chunks · usage                    replies to events
-listings                                     model lists
 """
 
 from panvox.dialects.openai.dialect import OpenAI

@@ -14,32 +14,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from panvox.dialects import refusals
+from panvox.dialects import envelope, refusals
+from panvox.dialects.model_lists import read_listings
 from panvox.dialects.openai.encoding import encode
-from panvox.dialects.openai.listings import read_listings
+from panvox.dialects.openai.rate_headers import RATES
 from panvox.dialects.openai.reading import ChunkReading
-from panvox.dialects.rates import Names, read_rates
+from panvox.dialects.rates import read_rates
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure
 from panvox.messages import Prompt
 from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
-
-_RATES = (
-    Names(
-        unit="requests",
-        limit="x-ratelimit-limit-requests",
-        remaining="x-ratelimit-remaining-requests",
-        reset="x-ratelimit-reset-requests",
-        window=60.0,
-    ),
-    Names(
-        unit="tokens",
-        limit="x-ratelimit-limit-tokens",
-        remaining="x-ratelimit-remaining-tokens",
-        reset="x-ratelimit-reset-tokens",
-        window=60.0,
-    ),
-)
 
 
 class OpenAI(msgspec.Struct, frozen=True):
@@ -56,11 +40,14 @@ class OpenAI(msgspec.Struct, frozen=True):
         """The streaming call that asks `model`; raises `PromptError` for a prompt that is not text.
 
         The token limit goes out as `max_tokens`, but as `max_completion_tokens` to the families o1, o3, o4
-        and gpt-5, which refuse the older name.
+        and gpt-5, which refuse the older name; or as the vendor's quirks call it.
         """
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", **_authorisation(key)}
-        url = f"{base_url.rstrip('/')}/chat/completions"
-        return Request(method="POST", url=url, headers=headers, body=encode(prompt, model))
+        return Request(
+            method="POST",
+            url=envelope.address(base_url, "/chat/completions", self.quirks.query),
+            headers=envelope.headers(self.quirks, key, accept="text/event-stream", body=True),
+            body=encode(prompt, model, self.quirks),
+        )
 
     def decoder(self, content_type: str) -> Decoder:
         """A decoder for a reply with status 200.
@@ -75,15 +62,20 @@ class OpenAI(msgspec.Struct, frozen=True):
 
     def rates(self, headers: Mapping[str, str], *, now: float) -> tuple[Rate, ...]:
         """The limits that the headers of any reply tell of."""
-        return read_rates(headers, _RATES, now=now, windows=self.quirks.windows)
+        return read_rates(headers, RATES, now=now, windows=self.quirks.windows)
 
     def listing_request(self, *, base_url: str, key: str | None, page: str = "") -> Request:
-        """The call that lists models."""
-        headers = {"Accept": "application/json", **_authorisation(key)}
-        return Request(method="GET", url=f"{base_url.rstrip('/')}/models", headers=headers)
+        """The call that lists models; `page` is the number of those that were listed before."""
+        size = self.quirks.page_size
+        asked = (f"limit={size}" if size else "", f"offset={page}" if page else "")
+        return Request(
+            method="GET",
+            url=envelope.address(base_url, "/models", self.quirks.query, *asked),
+            headers=envelope.headers(self.quirks, key, accept="application/json"),
+        )
 
     def listings(self, body: bytes) -> ListPage:
-        """The chat models in a list; one bad item never drops the others. Raises `Malformed`."""
+        """The chat models on a page of a list; one bad item never drops the others. Raises `Malformed`."""
         return read_listings(body)
 
     def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:
@@ -93,7 +85,3 @@ class OpenAI(msgspec.Struct, frozen=True):
     def detailed(self, listing: Listing, body: bytes) -> Listing:
         """The listing as it is."""
         return listing
-
-
-def _authorisation(key: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}

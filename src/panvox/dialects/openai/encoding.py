@@ -1,7 +1,7 @@
 """A prompt as the body of a request.
 
-The body comes in two pieces: a short head with what differs between models, and a tail with the whole
-conversation, which is encoded once and then shared by all members of a run.
+The body comes in two pieces: a short head with what differs between models and vendors, and a tail with the
+whole conversation, which is encoded once and then shared by all members of a run, whatever their vendors.
 """
 
 from __future__ import annotations
@@ -14,18 +14,27 @@ import msgspec
 
 from panvox.errors import PromptError
 from panvox.messages import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
+from panvox.protocols import Quirks
 
 # Families whose models refuse `max_tokens`, since their thinking counts too; with or without a vendor before.
 _COUNTS_THINKING = re.compile(r"(?:^|/)(?:o1|o3|o4|gpt-5)(?:$|[^a-z0-9])")
 _KEPT = 4  # tails; one for each prompt that is being asked now
 
 
-def encode(prompt: Prompt, model: str) -> tuple[bytes, bytes]:
+def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
     """Head and tail of the JSON body that asks `model`; raises `PromptError` for what cannot be written."""
     head: dict[str, object] = {"model": model}
-    if prompt.max_tokens is not None:
-        head["max_completion_tokens" if _COUNTS_THINKING.search(model) else "max_tokens"] = prompt.max_tokens
+    limit = quirks.max_tokens if prompt.max_tokens is None else prompt.max_tokens
+    if limit is not None:
+        head[quirks.max_tokens_name or _limit_name(model)] = limit
+    if quirks.usage:
+        head["stream_options"] = {"include_usage": True}
+    head |= {name: msgspec.Raw(value) for name, value in quirks.body}
     return msgspec.json.encode(head)[:-1] + b",", _tail(prompt)
+
+
+def _limit_name(model: str) -> str:
+    return "max_completion_tokens" if _COUNTS_THINKING.search(model) else "max_tokens"
 
 
 @lru_cache(maxsize=_KEPT)
@@ -42,7 +51,6 @@ def _tail(prompt: Prompt) -> bytes:
         "messages": [spelled for message in prompt.messages for spelled in _messages(message)],
         **{name: value for name, value in options.items() if value is not None},
         "stream": True,
-        "stream_options": {"include_usage": True},
     }
     try:
         return msgspec.json.encode(body)[1:]

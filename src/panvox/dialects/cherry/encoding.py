@@ -1,0 +1,55 @@
+"""A prompt as the body of a request, which is encoded once and then shared by all models."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from panvox.errors import InvalidRequest, Owner, PromptError
+from panvox.messages import Message, Prompt, TextPart
+from panvox.protocols import Quirks
+
+_KEPT = 4  # tails; one for each prompt that is being asked now
+
+
+def encode(prompt: Prompt, quirks: Quirks) -> tuple[bytes, bytes]:
+    """Head and tail of the JSON body; raises `InvalidRequest` for what cannot be said in this form.
+
+    It has no words for tools, pictures and schemas. `top_p`, `seed` and `stop` are left out: an answer
+    without them still answers the question.
+    """
+    limit = quirks.max_tokens if prompt.max_tokens is None else prompt.max_tokens
+    head: dict[str, object] = {}
+    if limit is not None:
+        head[quirks.max_tokens_name or "max_tokens"] = limit
+    head |= {name: msgspec.Raw(value) for name, value in quirks.body}
+    return msgspec.json.encode(head)[:-1] + (b"," if head else b""), _tail(prompt)
+
+
+@lru_cache(maxsize=_KEPT)
+def _tail(prompt: Prompt) -> bytes:
+    if prompt.tools or prompt.schema is not None:
+        raise _unspeakable("tools and schemas of answers")
+    body: dict[str, object] = {"messages": [_message(message) for message in prompt.messages]}
+    if prompt.temperature is not None:
+        body["temperature"] = prompt.temperature
+    try:
+        return msgspec.json.encode(body)[1:]
+    except UnicodeEncodeError as error:
+        letters = error.object[error.start : error.end].encode("unicode_escape").decode()
+        raise PromptError(f"The prompt holds {letters}, which is half a character and not text.") from None
+
+
+def _message(message: Message) -> dict[str, str]:
+    if not all(isinstance(part, TextPart) for part in message.parts):
+        raise _unspeakable("anything but text")
+    return {"role": message.role, "content": message.text}
+
+
+def _unspeakable(what: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"The cloud form of Cherry Studio's API has no words for {what}.",
+        hint="Ask other models, or ask without.",
+        owner=Owner.PROMPT,
+    )
