@@ -5,6 +5,7 @@ openai              the chat-completions dialect, which most providers and local
 replies             bytes of a reply to its pieces, whatever the reply turns out to be
 answering           the state of one answer, and what its end amounts to
 refusals            replies with another status to failures; complaints and refusal_words are its reading
+model_lists         OpenAI-shaped lists of models, in the spellings of all who offer one
 rates               how its limits stand, in every spelling of headers
 waits               when a provider wants us back, in every spelling
 sse · think_tags    server-sent events out of bytes · thinking that hides in the text

@@ -3,7 +3,6 @@
 dialect                                      what panvox.protocols.Dialect asks for
 encoding                                     prompts to requests
 reading ─► chunks · usage                    replies to events
-listings                                     model lists
 """
 
 from panvox.dialects.openai.dialect import OpenAI

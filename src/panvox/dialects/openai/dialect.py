@@ -15,8 +15,8 @@ from collections.abc import Mapping
 import msgspec
 
 from panvox.dialects import refusals
+from panvox.dialects.model_lists import read_listings
 from panvox.dialects.openai.encoding import encode
-from panvox.dialects.openai.listings import read_listings
 from panvox.dialects.openai.reading import ChunkReading
 from panvox.dialects.rates import Names, read_rates
 from panvox.dialects.replies import ReplyDecoder
