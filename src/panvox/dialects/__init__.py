@@ -1,7 +1,10 @@
 """How families of vendors spell prompts, events, errors and model lists; pure, without any I/O.
 
 openai              the chat-completions dialect, which most providers and local servers speak
+responses           the newer dialect of OpenAI
+anthropic           the messages dialect of Anthropic
 
+calls               addresses, headers and JSON of calls, with the quirks of a vendor
 replies             bytes of a reply to its pieces, whatever the reply turns out to be
 answering           the state of one answer, and what its end amounts to
 refusals            replies with another status to failures; complaints and refusal_words are its reading

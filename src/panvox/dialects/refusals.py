@@ -150,7 +150,7 @@ def _rate_kind(complaint: Complaint, headers: Mapping[str, str]) -> str:
     for kind, pattern in words.RATE_KINDS.items():
         if pattern.search(said):
             return kind
-    spent = (kind for kind in ("tokens", "requests") if headers.get(f"x-ratelimit-remaining-{kind}") == "0")
+    spent = (kind for name, kind in words.REMAINING.items() if headers.get(name) == "0")
     return next(spent, None) or ("requests" if words.REQUESTS.search(said) else complaint.code)
 
 
