@@ -62,7 +62,7 @@ class Embedded(msgspec.Struct, frozen=True):
 
 
 def embedded(url: str) -> Embedded | None:
-    """The picture in a `data:` address (RFC 2397), None for any other; raises `PromptError` if it holds none."""
+    """The picture in a `data:` address (RFC 2397), None for any other; raises `PromptError` for no image."""
     if url[:5].lower() != "data:":
         return None
     kind, comma, data = url[5:].partition(",")
