@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import assert_never
 
 import msgspec
@@ -73,15 +74,15 @@ def _system(messages: Iterable[Message]) -> str | None:
 
 def _turns(messages: Iterable[Message]) -> list[dict[str, object]]:
     """User and assistant by turns; results of tools are the user's, and come first in their turn."""
-    turns: list[dict[str, object]] = []
-    said = (message for message in messages if message.role != "system")
-    for role, together in groupby(
-        said, lambda message: "assistant" if message.role == "assistant" else "user"
-    ):
-        blocks = [block for message in together for block in _blocks(message)]
-        if blocks:
-            turns.append({"role": role, "content": _content(blocks)})
-    return turns
+    said = [
+        ("assistant" if message.role == "assistant" else "user", blocks)
+        for message in messages
+        if message.role != "system" and (blocks := list(_blocks(message)))
+    ]
+    return [
+        {"role": role, "content": _content([block for _, blocks in together for block in blocks])}
+        for role, together in groupby(said, itemgetter(0))
+    ]
 
 
 def _content(blocks: list[dict[str, object]]) -> object:
