@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -11,13 +12,20 @@ from hypothesis import strategies as st
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Failure, Fault
 from panvox.messages import Answer, Event, Fold
+from panvox.protocols import Dialect
 
 FOLDER = Path(__file__).parent
+OPENAI = OpenAI()
 
 
 def data(value: object) -> bytes:
     """One event of a stream."""
     return b"data: " + json.dumps(value).encode() + b"\n\n"
+
+
+def named(kind: str, /, **fields: object) -> bytes:
+    """One event of a stream in which events have names, and repeat them as their types."""
+    return f"event: {kind}\n".encode() + data({"type": kind, **fields})
 
 
 def chunk(finish: str | None = None, /, **delta: object) -> dict[str, object]:
@@ -33,10 +41,10 @@ def stream(*values: object, done: bool = True) -> bytes:
 
 
 def decode(
-    pieces: Iterable[bytes], content_type: str = "text/event-stream"
+    pieces: Iterable[bytes], content_type: str = "text/event-stream", *, dialect: Dialect = OPENAI
 ) -> tuple[list[Event], Fault | None]:
     """All events of a reply, and the fault that it ended with."""
-    decoder = OpenAI().decoder(content_type)
+    decoder = dialect.decoder(content_type)
     events: list[Event] = []
     try:
         for piece in pieces:
@@ -45,6 +53,15 @@ def decode(
     except Failure as failure:
         return [*events, *decoder.feed(b"data: {}\n\n"), *decoder.close()], failure.fault
     return events, None
+
+
+def cuts(wire: bytes, seed: str, times: int = 20) -> Iterator[list[bytes]]:
+    """`wire` in pieces: byte by byte, then `times` cut at random places."""
+    yield [wire[i : i + 1] for i in range(len(wire))]
+    random_cuts = random.Random(seed)  # noqa: S311 - cuts, not secrets
+    for _ in range(times):
+        places = sorted(random_cuts.choices(range(len(wire) + 1), k=random_cuts.randint(1, 9)))
+        yield [wire[a:b] for a, b in zip([0, *places], [*places, len(wire)], strict=True)]
 
 
 def fold(events: Iterable[Event]) -> Answer:

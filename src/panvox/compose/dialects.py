@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from panvox.dialects.anthropic import Anthropic
 from panvox.dialects.cherry import Cherry
 from panvox.dialects.openai import OpenAI
+from panvox.dialects.responses import Responses
 from panvox.protocols import Dialect, Quirks
 from panvox.settings import Vendor
 
 DIALECTS: Mapping[str, Callable[[Quirks], Dialect]] = {
     "cherry": Cherry,
     "openai": OpenAI,
+    "responses": Responses,
+    "anthropic": Anthropic,
 }
 """Every dialect by the word for it in settings."""
 

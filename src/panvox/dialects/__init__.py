@@ -1,12 +1,14 @@
 """How families of vendors spell prompts, events, errors and model lists; pure, without any I/O.
 
 openai              the chat-completions dialect, which most providers and local servers speak
+responses           the newer dialect of OpenAI
+anthropic           the messages dialect of Anthropic
 cherry              the cloud form of Cherry Studio's API
 
+calls               addresses, headers and JSON of calls, with the quirks of a vendor
 replies             bytes of a reply to its pieces, whatever the reply turns out to be
 answering           the state of one answer, and what its end amounts to
 refusals            replies with another status to failures; complaints and refusal_words are its reading
-envelope            what every call carries besides its body
 model_lists         OpenAI-shaped lists of models; model_facts is what their items tell
 rates               how its limits stand, in every spelling of headers
 waits               when a provider wants us back, in every spelling

@@ -21,7 +21,7 @@ _FINISH_WORDS: Mapping[Finish, str] = {
 }
 _FINISHES = {word: finish for finish, words in _FINISH_WORDS.items() for word in words.split()}
 _BROKEN_OFF = frozenset(
-    {"abort", "aborted", "error", "failed", "insufficient_system_resource", "network_error"}
+    {"abort", "aborted", "cancelled", "error", "failed", "insufficient_system_resource", "network_error"}
 )
 _LONGEST_REFUSAL = 4096  # characters kept; more than is ever quoted
 
@@ -55,9 +55,10 @@ class Answering:
             events.append(Text(text))
 
     def reasoning(self, text: str, events: list[Event]) -> None:
-        """The next piece of thinking."""
+        """The next piece of thinking; empty where the provider does not show it."""
         self._thought = True
-        events.append(Reasoning(text))
+        if text:
+            events.append(Reasoning(text))
 
     def call(self, piece: ToolCallDelta, events: list[Event]) -> None:
         """The next piece of a tool call."""

@@ -3,6 +3,7 @@
 {"error": {"message", "type", "param", "code"}}             OpenAI, and most
 {"error": {"message", "code": 429, "metadata", "availability"}}   OpenRouter, with what an upstream said
 {"error": {"message", "code": 429, "status", "details"}}    Google; sometimes in a list
+{"type": "error", "error": {"type", "message", "details": {"error_code"}}, "request_id"}   Anthropic
 {"object": "error", "message", "type", "code": 400}         vLLM
 {"error": "…"}, {"message": "…"}, {"detail": [{"loc", "msg"}]}, text, an HTML page
 """
@@ -84,6 +85,7 @@ def _codes(
         yield "moderation_blocked"
     inner = fields_at(error, "innererror")  # Azure's content filter
     for fields, name in (
+        (fields_at(error, "details"), "error_code"),  # Anthropic's stable code, where it has one
         (error, "code"),
         (availability, "code"),
         (metadata, "error_type"),

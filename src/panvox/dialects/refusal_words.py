@@ -15,6 +15,7 @@ from panvox.errors import (
     InvalidRequest,
     Malformed,
     OutOfMoney,
+    OutOfQuota,
     Overloaded,
     RateLimited,
     Refused,
@@ -30,16 +31,19 @@ _CODE_WORDS: Mapping[type[Failure], str] = {
         missing_api_key unauthenticated unauthorized
     """,
     OutOfMoney: """
-        arrearage billing_error billing_hard_limit_reached billing_not_active credit_limit_reached
-        credits_exhausted exceeded_current_quota_error insufficient_balance insufficient_credits
-        insufficient_quota insufficient_user_quota payment_required spend_limit_exceeded spend_limit_reached
+        arrearage billing_error billing_hard_limit_reached billing_not_active contract_spend_limit_reached
+        credit_limit_reached credits_exhausted enforced_spend_limit_reached exceeded_current_quota_error
+        insufficient_balance insufficient_credits insufficient_quota insufficient_user_quota
+        linked_organization_billing_unavailable linked_organization_spend_limit_reached payment_required
+        spend_limit_exceeded spend_limit_reached
     """,
     TooLarge: """
         context_length_exceeded exceed_context_size_error max_tokens_exceeded payload_too_large
         request_too_large string_above_max_length string_too_long token_limit_exceeded
     """,
     Refused: """
-        content_filter content_policy_violation data_inspection_failed moderation_blocked refusal
+        bio_policy content_filter content_policy_violation data_inspection_failed
+        image_content_policy_violation misalignment_policy_violation moderation_blocked refusal
         responsibleaipolicyviolation
     """,
     UnknownModel: """
@@ -47,12 +51,15 @@ _CODE_WORDS: Mapping[type[Failure], str] = {
         no_endpoints not_found not_found_error provider_not_found
     """,
     Forbidden: """
-        permission_denied permission_error privacy_restricted region_restricted
+        organization_on_hold permission_denied permission_error privacy_restricted region_restricted
         unsupported_country_region_territory
     """,
     InvalidRequest: """
-        bad_request badrequesterror constraint_filtered invalid_argument invalid_prompt invalid_request
-        invalid_request_error unprocessable unsupported_parameter unsupported_value wrong_endpoint
+        bad_request badrequesterror constraint_filtered empty_image_file failed_to_download_image
+        image_file_not_found image_file_too_large image_parse_error image_too_large image_too_small
+        invalid_argument invalid_base64_image invalid_image invalid_image_format invalid_image_mode
+        invalid_image_url invalid_prompt invalid_request invalid_request_error unprocessable
+        unsupported_image_media_type unsupported_parameter unsupported_value wrong_endpoint
     """,
     Overloaded: """
         api_error capacity_exhausted engine_overloaded engine_overloaded_error internal internal_server_error
@@ -80,6 +87,7 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"(prompt|input|request|message)s? (is|are|was) too (long|large)",
         r"too many (input )?tokens",
         r"max_(completion_)?tokens\b.{0,40}too (large|high)",
+        r"max_tokens: \d+ > \d+",
         r"reduce the length",
         r"model token limit",
         r"tokens`? must be <=",
@@ -94,7 +102,9 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"payment required",
         r"account is not active",
         r"in arrears",
+        r"extra usage is required",
     ),
+    OutOfQuota: (r"reached your specified .{0,20}usage limits?", r"will regain access on"),
     Unauthorised: (
         r"api.?key (is )?(not valid|invalid|expired|missing)",
         r"(invalid|incorrect|expired|missing|no) (api.?key|access token|auth|credentials)",
@@ -113,7 +123,10 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"flagged",
         r"inappropriate content",
     ),
-    Forbidden: (r"(country|region|location|territory)\b.{0,40}not (supported|available|allowed)",),
+    Forbidden: (
+        r"organization has been disabled",
+        r"(country|region|location|territory)\b.{0,40}not (supported|available|allowed)",
+    ),
 }
 
 
@@ -171,14 +184,20 @@ SHORT_SPELL = _any_of(r"per[\s_-]?(min|sec)", r"\b[rt]p[ms]\b")
 
 RATE_KINDS: Mapping[str, re.Pattern[str]] = {
     "concurrency": _any_of(r"concurren", r"parallel", r"simultaneous", r"in.flight"),
-    "burst": _any_of(r"burst", r"slope", r"(increas|ramp|grow)\w*\b.{0,30}\b(fast|quick|rapid|slow)"),
-    "tokens": _any_of(r"\btokens?\b", r"\btpm\b"),
+    "burst": _any_of(
+        r"burst",
+        r"slope",
+        r"ramp_limit",
+        r"\bincrease rate",
+        r"(increas|ramp|grow)\w*\b.{0,30}\b(fast|quick|rapid|slow)",
+    ),
+    "tokens": _any_of(r"(?<!maximum )\btokens?\b", r"\btpm\b"),  # Anthropic advises to lower the maximum
 }
 """What there was too much of, in the order in which to look for it."""
 
-SPENT: Mapping[str, tuple[str, ...]] = {
-    "tokens": ("x-ratelimit-remaining-tokens", "x-tokenlimit-remaining"),
-    "requests": ("x-ratelimit-remaining-req",),
+SPENT: Mapping[str, re.Pattern[str]] = {
+    "tokens": re.compile(r"x-ratelimit-remaining-tokens|x-tokenlimit-remaining|anthropic-.*tokens-remaining"),
+    "requests": re.compile(r"x-ratelimit-remaining-req|anthropic-ratelimit-requests-remaining"),
 }
 """How the names of headers begin that say with a 0 what is spent; a window may follow."""
 

@@ -151,7 +151,7 @@ def _rate_kind(complaint: Complaint, headers: Mapping[str, str]) -> str:
         if pattern.search(said):
             return kind
     spent = {name for name, left in headers.items() if left == "0"}
-    found = (kind for kind, names in words.SPENT.items() if any(name.startswith(names) for name in spent))
+    found = (kind for kind, names in words.SPENT.items() if any(map(names.match, spent)))
     return next(found, None) or ("requests" if words.REQUESTS.search(said) else complaint.code)
 
 

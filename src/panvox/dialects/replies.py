@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from panvox.dialects import sse
-from panvox.dialects.foreign import excerpt, is_page, page_title
+from panvox.dialects.foreign import excerpt, is_page, page_title, parse
 from panvox.errors import Failure, Malformed, Truncated
 from panvox.messages import Event
 
@@ -228,6 +228,25 @@ class _Foreign:
 def is_keep_alive(event: sse.ServerEvent) -> bool:
     """Whether an event that is no object only says that somebody is still there."""
     return event.name in _KEEP_ALIVE_NAMES or event.data.strip().lower() in _KEEP_ALIVE
+
+
+def read_object(data: bytes) -> dict[str, object]:
+    """The fields of a piece; raises `Malformed` for what is not a JSON object."""
+    try:
+        value = parse(data)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise unreadable("not a JSON object", data)
+    return value
+
+
+def told_error(data: bytes) -> object:
+    """What an event that is an error by its name tells, JSON or not."""
+    try:
+        return parse(data)
+    except ValueError:
+        return excerpt(data)
 
 
 def unreadable(kind: str, data: bytes) -> Malformed:

@@ -2,7 +2,8 @@
 
 Headers: `retry-after-ms`, `x-ms-retry-after-ms` (Azure), `retry-after` (RFC 9110: seconds or a date), and
 the reset headers of rate limits. Values: numbers, durations such as `1m30s` and `120ms`, RFC 3339 times,
-HTTP dates, and sentences such as "Please try again in 1m30s".
+HTTP dates, and sentences such as "Please try again in 1m30s" or "You will regain access on 2026-04-01 at
+00:00 UTC".
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _SENTENCE = re.compile(
     rf"\b(?:again|retry|wait|resets?)\b[^.;\d]{{0,30}}?(?P<duration>{_DURATION.pattern})(?!\w)",
     re.ASCII | re.IGNORECASE,
 )
+_RESET = re.compile(r"x-(ratelimit|tokenlimit)-reset|anthropic-ratelimit-.+-reset$")
+_DATE = re.compile(r"\bon (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))? UTC\b")  # Anthropic's way
 _UNIX_SECONDS = 1e9  # smaller numbers are seconds from now
 _UNIX_MILLISECONDS = 1e10
 
@@ -60,8 +63,10 @@ def wait(
             return found
     if resets := list(_resets(headers, now=now)):
         return max(resets)
-    sentence = _SENTENCE.search(message[:2000])
-    return _duration(sentence["duration"]) if sentence else None
+    if sentence := _SENTENCE.search(message[:2000]):
+        return _duration(sentence["duration"])
+    date = _DATE.search(message[:2000])
+    return seconds(f"{date[1]}T{date[2] or '00:00'}Z", now=now) if date else None
 
 
 def seconds(value: object, *, now: float) -> float | None:
@@ -100,7 +105,7 @@ def _moment(text: str) -> float | None:
 def _resets(headers: Mapping[str, str], *, now: float) -> Iterator[float]:
     """When the limits come back that have nothing left, or do not tell how much."""
     for name, value in headers.items():
-        if not name.startswith(("x-ratelimit-reset", "x-tokenlimit-reset")):
+        if not _RESET.match(name):
             continue
         remaining = number(headers.get(name.replace("-reset", "-remaining", 1)))
         found = seconds(value, now=now)

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from panvox.dialects import envelope, refusals
+from panvox.dialects import refusals
+from panvox.dialects.calls import address, key_headers
 from panvox.dialects.cherry.encoding import encode
 from panvox.dialects.cherry.reading import CherryReading
 from panvox.dialects.model_lists import read_listings
@@ -39,8 +40,12 @@ class Cherry(msgspec.Struct, frozen=True):
         """The call that asks `model`; raises `InvalidRequest` for what this form has no words for."""
         return Request(
             method="POST",
-            url=envelope.address(base_url, f"/models/{quote(model, safe='')}/chat", self.quirks.query),
-            headers=envelope.headers(self.quirks, key, accept="application/json", body=True),
+            url=address(base_url, f"models/{quote(model, safe='')}/chat", self.quirks.query),
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                **key_headers(key, self.quirks),
+            },
             body=encode(prompt, self.quirks),
         )
 
@@ -60,8 +65,8 @@ class Cherry(msgspec.Struct, frozen=True):
         """The call that lists models, which has no pages."""
         return Request(
             method="GET",
-            url=envelope.address(base_url, "/models", self.quirks.query),
-            headers=envelope.headers(self.quirks, key, accept="application/json"),
+            url=address(base_url, "models", self.quirks.query),
+            headers={"Accept": "application/json", **key_headers(key, self.quirks)},
         )
 
     def listings(self, body: bytes) -> ListPage:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import msgspec
-
-from panvox.errors import InvalidRequest, Owner, PromptError
+from panvox.dialects.calls import head, tail
+from panvox.errors import InvalidRequest, Owner
 from panvox.messages import Message, Prompt, TextPart
 from panvox.protocols import Quirks
 
@@ -20,25 +19,16 @@ def encode(prompt: Prompt, quirks: Quirks) -> tuple[bytes, bytes]:
     without them still answers the question.
     """
     limit = quirks.max_tokens if prompt.max_tokens is None else prompt.max_tokens
-    head: dict[str, object] = {}
-    if limit is not None:
-        head[quirks.max_tokens_name or "max_tokens"] = limit
-    head |= {name: msgspec.Raw(value) for name, value in quirks.body}
-    return msgspec.json.encode(head)[:-1] + (b"," if head else b""), _tail(prompt)
+    limited = {} if limit is None else {quirks.max_tokens_name or "max_tokens": limit}
+    return head(limited, quirks), _tail(prompt)
 
 
 @lru_cache(maxsize=_KEPT)
 def _tail(prompt: Prompt) -> bytes:
     if prompt.tools or prompt.schema is not None:
         raise _unspeakable("tools and schemas of answers")
-    body: dict[str, object] = {"messages": [_message(message) for message in prompt.messages]}
-    if prompt.temperature is not None:
-        body["temperature"] = prompt.temperature
-    try:
-        return msgspec.json.encode(body)[1:]
-    except UnicodeEncodeError as error:
-        letters = error.object[error.start : error.end].encode("unicode_escape").decode()
-        raise PromptError(f"The prompt holds {letters}, which is half a character and not text.") from None
+    messages = [_message(message) for message in prompt.messages]
+    return tail({"messages": messages, "temperature": prompt.temperature})
 
 
 def _message(message: Message) -> dict[str, str]:

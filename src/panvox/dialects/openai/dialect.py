@@ -14,7 +14,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from panvox.dialects import envelope, refusals
+from panvox.dialects import refusals
+from panvox.dialects.calls import address, key_headers
 from panvox.dialects.model_lists import read_listings
 from panvox.dialects.openai.encoding import encode
 from panvox.dialects.openai.rate_headers import RATES
@@ -44,8 +45,12 @@ class OpenAI(msgspec.Struct, frozen=True):
         """
         return Request(
             method="POST",
-            url=envelope.address(base_url, "/chat/completions", self.quirks.query),
-            headers=envelope.headers(self.quirks, key, accept="text/event-stream", body=True),
+            url=address(base_url, "chat/completions", self.quirks.query),
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "text/event-stream",
+                **key_headers(key, self.quirks),
+            },
             body=encode(prompt, model, self.quirks),
         )
 
@@ -70,8 +75,8 @@ class OpenAI(msgspec.Struct, frozen=True):
         asked = (f"limit={size}" if size else "", f"offset={page}" if page else "")
         return Request(
             method="GET",
-            url=envelope.address(base_url, "/models", self.quirks.query, *asked),
-            headers=envelope.headers(self.quirks, key, accept="application/json"),
+            url=address(base_url, "models", self.quirks.query, *asked),
+            headers={"Accept": "application/json", **key_headers(key, self.quirks)},
         )
 
     def listings(self, body: bytes) -> ListPage:

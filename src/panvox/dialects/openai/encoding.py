@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-import msgspec
-
-from panvox.errors import PromptError
+from panvox.dialects.calls import head, schema, tail
 from panvox.messages import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
 
@@ -23,14 +21,13 @@ _KEPT = 4  # tails; one for each prompt that is being asked now
 
 def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
     """Head and tail of the JSON body that asks `model`; raises `PromptError` for what cannot be written."""
-    head: dict[str, object] = {"model": model}
+    fields: dict[str, object] = {"model": model}
     limit = quirks.max_tokens if prompt.max_tokens is None else prompt.max_tokens
     if limit is not None:
-        head[quirks.max_tokens_name or _limit_name(model)] = limit
+        fields[quirks.max_tokens_name or _limit_name(model)] = limit
     if quirks.usage:
-        head["stream_options"] = {"include_usage": True}
-    head |= {name: msgspec.Raw(value) for name, value in quirks.body}
-    return msgspec.json.encode(head)[:-1] + b",", _tail(prompt)
+        fields["stream_options"] = {"include_usage": True}
+    return head(fields, quirks), _tail(prompt)
 
 
 def _limit_name(model: str) -> str:
@@ -39,24 +36,18 @@ def _limit_name(model: str) -> str:
 
 @lru_cache(maxsize=_KEPT)
 def _tail(prompt: Prompt) -> bytes:
-    options: dict[str, object] = {
-        "temperature": prompt.temperature,
-        "top_p": prompt.top_p,
-        "seed": prompt.seed,
-        "stop": list(prompt.stop) or None,
-        "tools": [_tool(tool) for tool in prompt.tools] or None,
-        "response_format": _response_format(prompt.schema),
-    }
-    body = {
-        "messages": [spelled for message in prompt.messages for spelled in _messages(message)],
-        **{name: value for name, value in options.items() if value is not None},
-        "stream": True,
-    }
-    try:
-        return msgspec.json.encode(body)[1:]
-    except UnicodeEncodeError as error:
-        letters = error.object[error.start : error.end].encode("unicode_escape").decode()
-        raise PromptError(f"The prompt holds {letters}, which is half a character and not text.") from None
+    return tail(
+        {
+            "messages": [spelled for message in prompt.messages for spelled in _messages(message)],
+            "temperature": prompt.temperature,
+            "top_p": prompt.top_p,
+            "seed": prompt.seed,
+            "stop": list(prompt.stop) or None,
+            "tools": [_tool(tool) for tool in prompt.tools] or None,
+            "response_format": _response_format(prompt.schema),
+            "stream": True,
+        }
+    )
 
 
 def _messages(message: Message) -> Iterator[dict[str, object]]:
@@ -94,20 +85,13 @@ def _content(parts: list[TextPart | ImagePart]) -> str | list[dict[str, object]]
 
 
 def _tool(tool: Tool) -> dict[str, object]:
-    parameters = _schema(tool.schema, f"of the tool {tool.name!r}")
+    parameters = schema(tool.schema, f"of the tool {tool.name!r}")
     function = {"name": tool.name, "description": tool.description, "parameters": parameters}
     return {"type": "function", "function": function}
 
 
-def _response_format(schema: str | None) -> dict[str, object] | None:
-    if schema is None:
+def _response_format(wanted: str | None) -> dict[str, object] | None:
+    if wanted is None:
         return None
-    wanted = {"name": "answer", "schema": _schema(schema, "of the answer"), "strict": True}
-    return {"type": "json_schema", "json_schema": wanted}
-
-
-def _schema(text: str, whose: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except (ValueError, RecursionError) as error:
-        raise PromptError(f"The schema {whose} is not JSON: {error}.") from None
+    form = {"name": "answer", "schema": schema(wanted, "of the answer"), "strict": True}
+    return {"type": "json_schema", "json_schema": form}
