@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from panvox.dialects.gemini import Gemini
+from panvox.dialects.ollama import Ollama
 from panvox.dialects.openai import OpenAI
 from panvox.protocols import Dialect, Quirks
 from panvox.settings import Vendor
 
 DIALECTS: Mapping[str, Callable[[Quirks], Dialect]] = {
     "openai": OpenAI,
+    "gemini": Gemini,
+    "ollama": Ollama,
 }
 """Every dialect by the word for it in settings."""
 

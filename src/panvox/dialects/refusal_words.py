@@ -26,11 +26,13 @@ from panvox.errors import (
 
 _CODE_WORDS: Mapping[type[Failure], str] = {
     Unauthorised: """
-        api_key_invalid authentication authentication_error invalid_api_key invalid_authentication_error
-        missing_api_key unauthenticated unauthorized
+        access_token_expired access_token_type_unsupported api_key_invalid authentication authentication_error
+        credentials_missing invalid_api_key invalid_authentication_error missing_api_key unauthenticated
+        unauthorized
     """,
     OutOfMoney: """
-        arrearage billing_error billing_hard_limit_reached billing_not_active credit_limit_reached
+        arrearage billing_disabled billing_error billing_hard_limit_reached billing_not_active
+        credit_limit_reached
         credits_exhausted exceeded_current_quota_error insufficient_balance insufficient_credits
         insufficient_quota insufficient_user_quota payment_required spend_limit_exceeded spend_limit_reached
     """,
@@ -47,8 +49,9 @@ _CODE_WORDS: Mapping[type[Failure], str] = {
         not_found_error
     """,
     Forbidden: """
-        permission_denied permission_error privacy_restricted region_restricted
-        unsupported_country_region_territory
+        api_key_http_referrer_blocked api_key_ip_address_blocked api_key_service_blocked consumer_invalid
+        consumer_suspended permission_denied permission_error privacy_restricted region_restricted
+        service_disabled unsupported_country_region_territory user_project_denied
     """,
     InvalidRequest: """
         bad_request badrequesterror constraint_filtered invalid_argument invalid_prompt invalid_request
@@ -83,6 +86,8 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"reduce the length",
         r"model token limit",
         r"tokens`? must be <=",
+        r"token count\b.{0,60}exceeds",
+        r"maxOutputTokens\b.{0,60}supported range",
     ),
     OutOfMoney: (
         r"insufficient (account )?(balance|credits?|funds|quota)",
@@ -94,6 +99,7 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"payment required",
         r"account is not active",
         r"in arrears",
+        r"enable billing",
     ),
     Unauthorised: (
         r"api.?key (is )?(not valid|invalid|expired|missing)",
@@ -113,7 +119,10 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"flagged",
         r"inappropriate content",
     ),
-    Forbidden: (r"(country|region|location|territory)\b.{0,40}not (supported|available|allowed)",),
+    Forbidden: (
+        r"(country|region|location|territory)\b.{0,40}not (supported|available|allowed)",
+        r"not (supported|available|allowed) in your (country|region|location|territory)",
+    ),
 }
 
 
