@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Failure, Fault
 from panvox.messages import Answer, Event, Fold
+from panvox.protocols import Dialect
 
 FOLDER = Path(__file__).parent
 
@@ -33,10 +34,10 @@ def stream(*values: object, done: bool = True) -> bytes:
 
 
 def decode(
-    pieces: Iterable[bytes], content_type: str = "text/event-stream"
+    pieces: Iterable[bytes], content_type: str = "text/event-stream", *, dialect: Dialect | None = None
 ) -> tuple[list[Event], Fault | None]:
-    """All events of a reply, and the fault that it ended with."""
-    decoder = OpenAI().decoder(content_type)
+    """All events of a reply, and the fault that it ended with; without a `dialect`, in OpenAI's."""
+    decoder = (dialect or OpenAI()).decoder(content_type)
     events: list[Event] = []
     try:
         for piece in pieces:
