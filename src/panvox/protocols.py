@@ -69,6 +69,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `capabilities`: what the provider claims, in the words of `panvox.catalog.capabilities`, and for each of
       those in `denied` that it says it cannot.
     - `free`: what the provider itself says of it; `remote`: served elsewhere though a local server lists it.
+    - `bytes`: the size of the weights on the machine that serves them, which it needs at least in memory.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retires: str = ""
     free: bool | None = None
     remote: bool = False
+    bytes: int | None = None
 
 
 class ListPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,16 +7,20 @@ from functools import lru_cache
 
 from panvox.dialects.anthropic import Anthropic
 from panvox.dialects.cherry import Cherry
+from panvox.dialects.gemini import Gemini
+from panvox.dialects.ollama import Ollama
 from panvox.dialects.openai import OpenAI
 from panvox.dialects.responses import Responses
 from panvox.protocols import Dialect, Quirks
 from panvox.settings import Vendor
 
 DIALECTS: Mapping[str, Callable[[Quirks], Dialect]] = {
-    "cherry": Cherry,
     "openai": OpenAI,
     "responses": Responses,
     "anthropic": Anthropic,
+    "gemini": Gemini,
+    "ollama": Ollama,
+    "cherry": Cherry,
 }
 """Every dialect by the word for it in settings."""
 

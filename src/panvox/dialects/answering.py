@@ -12,11 +12,13 @@ from panvox.messages import End, Event, Finish, Reasoning, Text, ToolCallDelta, 
 _FINISH_WORDS: Mapping[Finish, str] = {
     Finish.STOP: "stop complete completed end_turn stop_sequence eos eos_token end finished done",
     Finish.LENGTH: """
-        length max_length max_output_tokens max_tokens model_context_window_exceeded model_length token_limit
+        continuation length max_length max_output_tokens max_tokens model_context_window_exceeded model_length
+        token_limit
     """,
     Finish.TOOL_CALLS: "tool_calls tool_call tool_use function_call",
     Finish.FILTERED: """
-        blocklist content_filter content_filtered prohibited_content recitation refusal safety sensitive spii
+        blocklist content_filter content_filtered escalation image_prohibited_content image_recitation
+        image_safety language model_armor prohibited_content recitation refusal safety sensitive spii
     """,
 }
 _FINISHES = {word: finish for finish, words in _FINISH_WORDS.items() for word in words.split()}
@@ -29,12 +31,13 @@ _LONGEST_REFUSAL = 4096  # characters kept; more than is ever quoted
 class Answering:
     """Takes the parts of one answer in order; the end is held back until no more can come."""
 
-    __slots__ = ("_called", "_refusal", "_said", "_tags", "_thought", "finish", "model", "usage")
+    __slots__ = ("_called", "_reason", "_refusal", "_said", "_tags", "_thought", "finish", "model", "usage")
 
     def __init__(self) -> None:
         self.model = ""  # the name that the provider says answers
         self.finish: Finish | None = None
         self.usage: Usage | None = None
+        self._reason = ""  # why it stops, in the provider's words
         self._refusal = ""
         self._tags = ThinkTags()
         self._said = False  # whether there was text other than blanks
@@ -75,8 +78,12 @@ class Answering:
             self.usage = usage
             events.append(UsageReport(usage))
 
-    def finish_with(self, word: str) -> None:
-        """The provider's word for why it stops; the first counts. Raises `Overloaded` for a breakdown."""
+    def finish_with(self, word: str, sentence: str = "") -> None:
+        """The provider's word for why it stops, and what it says besides; the first word counts.
+
+        Raises `Overloaded` for a breakdown.
+        """
+        self._reason = self._reason or excerpt(f"{word}: {sentence}" if sentence else word, limit=300)
         word = word.lower()
         if word in _BROKEN_OFF:
             raise Overloaded(f"The provider broke the answer off ({excerpt(word, limit=60)}).", code=word)
@@ -111,7 +118,7 @@ class Answering:
         where = f"{spent:,} tokens" if spent else "all its tokens"
         match self.finish:
             case Finish.FILTERED:
-                return Refused("The provider's filter withheld the whole answer.")
+                return Refused(f"The provider's filter withheld the whole answer ({self._reason}).")
             case Finish.LENGTH if self._thought:
                 message = f"The model spent {where} on reasoning and reached its limit before it answered."
                 hint = "Raise --max-tokens, ask for less reasoning, or leave this model out."
@@ -123,5 +130,7 @@ class Answering:
             case _ if self._thought:
                 message = f"The model spent {where} on reasoning and ended without an answer."
                 return Empty(message, hint="The model only reasoned; ask again, or ask for less reasoning.")
+            case Finish.OTHER:
+                return Empty(f"The reply ended without text and without a tool call ({self._reason}).")
             case _:
                 return Empty("The reply ended without text and without a tool call.")

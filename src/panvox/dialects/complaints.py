@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -18,6 +19,7 @@ from panvox.dialects.foreign import excerpt, fields_at, is_page, items_at, page_
 
 _LARGEST_BODY = 1024 * 1024  # bytes; what is larger is quoted, not understood
 _DEEPEST = 4
+_JOINS = re.compile(r"(?<=[a-z])(?=[A-Z])|[_/.-]+")  # of the words in `InputTokensPerDay` and `token_count`
 _SENTENCES = ("message", "msg", "detail", "error_description", "errors", "error")
 
 
@@ -26,7 +28,8 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
 
     `codes` are all its code words in lower case, the most precise first, and `code` the one to quote;
     `upstream` is the provider behind a relay whose trouble it is; `waits` say when to come back; `quotas` are
-    the names of spent quotas; `page` tells that a page came where an API's reply should be.
+    the names of spent quotas as words, and `no_quota` tells that one of them is a quota of nothing; `page`
+    tells that a page came where an API's reply should be.
     """
 
     message: str = ""
@@ -36,6 +39,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     upstream: str = ""
     waits: tuple[object, ...] = ()
     quotas: str = ""
+    no_quota: bool = False
     request_id: str = ""
     page: bool = False
 
@@ -62,6 +66,7 @@ def complaint_in(value: object) -> Complaint:
     metadata, availability = fields_at(error, "metadata"), fields_at(error, "availability")
     details = [detail for detail in items_at(error, "details") if isinstance(detail, dict)]
     codes = tuple(_codes(error, metadata, availability, details))
+    violations = list(_violations(details))
     return Complaint(
         message=excerpt(_upstream_words(metadata) or _sentence(error)),
         codes=tuple(code.lower() for code in codes),
@@ -69,7 +74,8 @@ def complaint_in(value: object) -> Complaint:
         status=_status(error),
         upstream=excerpt(text_at(metadata, "provider_name"), limit=60),
         waits=tuple(_waits(error, metadata, availability, details)),
-        quotas=" ".join(_quotas(details)),
+        quotas=" ".join(_words(violation) for violation in violations),
+        no_quota=any(text_at(violation, "quotaValue") == "0" for violation in violations),
         request_id=text_at(value, "request_id") or text_at(error, "request_id"),
     )
 
@@ -84,6 +90,7 @@ def _codes(
     if metadata.get("flagged_input") or metadata.get("reasons"):
         yield "moderation_blocked"
     inner = fields_at(error, "innererror")  # Azure's content filter
+    reasons = [(detail, "reason") for detail in details]
     for fields, name in (
         (fields_at(error, "details"), "error_code"),  # Anthropic's stable code, where it has one
         (error, "code"),
@@ -92,14 +99,12 @@ def _codes(
         (inner, "code"),
         (error, "type"),
         (error, "error_type"),
+        *reasons,  # Google's, which its status puts into classes
         (error, "status"),
     ):
         word = text_at(fields, name)
         if word and not word.isdigit():
             yield word[:100]
-    for detail in details:
-        if reason := text_at(detail, "reason"):
-            yield reason[:100]
 
 
 def _status(error: Mapping[str, object]) -> int | None:
@@ -138,11 +143,18 @@ def _waits(
             yield value
 
 
-def _quotas(details: list[dict[str, object]]) -> Iterator[str]:
+def _violations(details: list[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """The quotas that Google says are spent."""
     for detail in details:
         for violation in items_at(detail, "violations"):
             if isinstance(violation, dict):
-                yield text_at(violation, "quotaId") or text_at(violation, "quotaMetric")
+                yield violation
+
+
+def _words(violation: Mapping[str, object]) -> str:
+    """The names of a quota, as words: the id tells its span, the metric what is counted."""
+    names = (text_at(violation, "quotaId")[:200], text_at(violation, "quotaMetric")[:200])
+    return " ".join(_JOINS.sub(" ", name) for name in names if name)
 
 
 def _sentence(value: object, depth: int = 0) -> str:

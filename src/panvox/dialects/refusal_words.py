@@ -27,15 +27,16 @@ from panvox.errors import (
 
 _CODE_WORDS: Mapping[type[Failure], str] = {
     Unauthorised: """
-        api_key_invalid authentication authentication_error invalid_api_key invalid_authentication_error
-        missing_api_key unauthenticated unauthorized
+        access_token_expired access_token_type_unsupported api_key_invalid authentication authentication_error
+        credentials_missing invalid_api_key invalid_authentication_error missing_api_key unauthenticated
+        unauthorized
     """,
     OutOfMoney: """
-        arrearage billing_error billing_hard_limit_reached billing_not_active contract_spend_limit_reached
-        credit_limit_reached credits_exhausted enforced_spend_limit_reached exceeded_current_quota_error
-        insufficient_balance insufficient_credits insufficient_quota insufficient_user_quota
-        linked_organization_billing_unavailable linked_organization_spend_limit_reached payment_required
-        spend_limit_exceeded spend_limit_reached
+        arrearage billing_disabled billing_error billing_hard_limit_reached billing_not_active
+        contract_spend_limit_reached credit_limit_reached credits_exhausted enforced_spend_limit_reached
+        exceeded_current_quota_error insufficient_balance insufficient_credits insufficient_quota
+        insufficient_user_quota linked_organization_billing_unavailable
+        linked_organization_spend_limit_reached payment_required spend_limit_exceeded spend_limit_reached
     """,
     TooLarge: """
         context_length_exceeded exceed_context_size_error max_tokens_exceeded payload_too_large
@@ -51,8 +52,9 @@ _CODE_WORDS: Mapping[type[Failure], str] = {
         no_endpoints not_found not_found_error provider_not_found
     """,
     Forbidden: """
-        organization_on_hold permission_denied permission_error privacy_restricted region_restricted
-        unsupported_country_region_territory
+        api_key_http_referrer_blocked api_key_ip_address_blocked api_key_service_blocked consumer_invalid
+        consumer_suspended organization_on_hold permission_denied permission_error privacy_restricted
+        region_restricted service_disabled unsupported_country_region_territory user_project_denied
     """,
     InvalidRequest: """
         bad_request badrequesterror constraint_filtered empty_image_file failed_to_download_image
@@ -91,6 +93,8 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"reduce the length",
         r"model token limit",
         r"tokens`? must be <=",
+        r"token count\b.{0,60}exceeds",
+        r"maxOutputTokens\b.{0,60}supported range",
     ),
     OutOfMoney: (
         r"insufficient (account )?(balance|credits?|funds|quota)",
@@ -103,6 +107,7 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"account is not active",
         r"in arrears",
         r"extra usage is required",
+        r"enable billing",
     ),
     OutOfQuota: (r"reached your specified .{0,20}usage limits?", r"will regain access on"),
     Unauthorised: (
@@ -126,6 +131,7 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
     Forbidden: (
         r"organization has been disabled",
         r"(country|region|location|territory)\b.{0,40}not (supported|available|allowed)",
+        r"not (supported|available|allowed) in your (country|region|location|territory)",
     ),
 }
 

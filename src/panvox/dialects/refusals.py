@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 import msgspec
@@ -49,7 +49,22 @@ _REQUEST_IDS = (
 )
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes, *, now: float | None = None) -> Failure:
+class Sentence(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence that servers of one dialect say, with what it means; asked before all else."""
+
+    pattern: re.Pattern[str]
+    kind: type[Failure]
+    hint: str
+
+
+def failure(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: float | None = None,
+    sentences: Iterable[Sentence] = (),
+) -> Failure:
     """What a reply with a status other than 200 means; `now` is in seconds since 1970."""
     headers = {name.lower(): value for name, value in headers.items()}
     request_id = next((headers[name] for name in _REQUEST_IDS if headers.get(name)), "")
@@ -58,13 +73,13 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, now: float 
     complaint = read_complaint(body)
     if request_id:
         complaint = msgspec.structs.replace(complaint, request_id=request_id)
-    return _failure(complaint, status, headers, time.time() if now is None else now)
+    return _failure(complaint, status, headers, time.time() if now is None else now, sentences)
 
 
-def stream_failure(error: object) -> Failure:
+def stream_failure(error: object, *, sentences: Iterable[Sentence] = ()) -> Failure:
     """What an error inside a reply with status 200 means."""
     complaint = complaint_in(error)
-    return _failure(complaint, complaint.status, {}, time.time())
+    return _failure(complaint, complaint.status, {}, time.time(), sentences)
 
 
 def _unexpected(status: int, location: str, request_id: str) -> Failure:
@@ -78,9 +93,16 @@ def _unexpected(status: int, location: str, request_id: str) -> Failure:
     return Malformed(message, hint=hint, status=status, request_id=excerpt(request_id, limit=100))
 
 
-def _failure(complaint: Complaint, status: int | None, headers: Mapping[str, str], now: float) -> Failure:
+def _failure(
+    complaint: Complaint,
+    status: int | None,
+    headers: Mapping[str, str],
+    now: float,
+    sentences: Iterable[Sentence],
+) -> Failure:
     wait = waits.wait(headers, now=now, told=complaint.waits, message=complaint.message)
-    kind = _kind(complaint, status, wait)
+    own = next((sentence for sentence in sentences if sentence.pattern.search(complaint.message)), None)
+    kind = own.kind if own else _kind(complaint, status, wait)
     message = complaint.message or (
         f"The provider answered {_phrase(status)}."
         if status
@@ -91,7 +113,7 @@ def _failure(complaint: Complaint, status: int | None, headers: Mapping[str, str
     code = _rate_kind(complaint, headers) if kind is RateLimited else complaint.code
     return kind(
         excerpt(message),
-        hint=words.RATE_HINTS.get(code) if kind is RateLimited else _hint(complaint, status),
+        hint=own.hint if own else _hint(complaint, status, kind, code),
         owner=Owner.PROVIDER if kind is RateLimited and code == "upstream" else None,
         status=status,
         wait=None if kind.retry is Retry.NEVER else wait,
@@ -100,8 +122,10 @@ def _failure(complaint: Complaint, status: int | None, headers: Mapping[str, str
     )
 
 
-def _hint(complaint: Complaint, status: int | None) -> str | None:
-    """Advice where the usual one of the category would mislead: whoever answers is not the API."""
+def _hint(complaint: Complaint, status: int | None, kind: type[Failure], code: str) -> str | None:
+    """Advice where the usual one of the category says too little, or would mislead."""
+    if kind is RateLimited:
+        return words.RATE_HINTS.get(code)
     if complaint.page and status == HTTPStatus.FORBIDDEN:
         return "A page came instead of the API's reply: check the provider's base_url, and the proxy."
     said = complaint.codes or "model" in complaint.message.lower() or _said(complaint.message)
@@ -132,7 +156,7 @@ def _kind_of_limit(complaint: Complaint, precise: type[Failure] | None, wait: fl
         return precise
     if complaint.upstream:
         return RateLimited  # whatever it is, it is not our account's
-    if words.NO_LIMIT.search(complaint.message):
+    if complaint.no_quota or words.NO_LIMIT.search(complaint.message):
         return Forbidden
     told = f"{complaint.message} {complaint.quotas}"
     of_days = words.LONG_SPELL.search(told) and not words.SHORT_SPELL.search(told)
@@ -146,7 +170,7 @@ def _rate_kind(complaint: Complaint, headers: Mapping[str, str]) -> str:
     """What there was too much of: a key of `RATE_HINTS`, or the provider's own word."""
     if complaint.upstream:
         return "upstream"
-    said = " ".join((*complaint.codes, complaint.message))
+    said = " ".join((complaint.quotas, *complaint.codes, complaint.message))
     for kind, pattern in words.RATE_KINDS.items():
         if pattern.search(said):
             return kind

@@ -133,7 +133,7 @@ class ReplyDecoder:
     def _recognised(self, data: bytes) -> _Body:
         """How to take apart a reply that begins with `data`."""
         if splitter := self._splitters.get(data[:1]):
-            return _Stream(self._reading, splitter())
+            return _Stream(self._reading, splitter(), recognised=True)
         if data.startswith((b"{", b"[")):
             return _Whole(self._reading)
         return _Foreign("") if data.startswith(b"<") else _Stream(self._reading, sse.Splitter())
@@ -149,10 +149,11 @@ class _Stream:
 
     __slots__ = ("_head", "_reading", "_splitter")
 
-    def __init__(self, reading: Reading, splitter: Splitter) -> None:
+    def __init__(self, reading: Reading, splitter: Splitter, *, recognised: bool = False) -> None:
         self._reading = reading
         self._splitter = splitter
-        self._head: bytes | None = b""  # the first bytes; None once there was a piece
+        # The first bytes, as long as they may turn out to be no stream.
+        self._head: bytes | None = None if recognised else b""
 
     def feed(self, data: bytes, events: list[Event]) -> bool:
         if self._head is not None:

@@ -102,7 +102,13 @@ class Splitter:
 
 
 def _parse(block: bytes) -> ServerEvent | None:
-    """The event that these lines describe; None for comments and other lines without data."""
+    """The event that these lines describe; None for comments and other lines without data.
+
+    JSON without a field name is no event by the standard. Google breaks a stream off with an error that is
+    written so (its own client, `google.genai`, gathers such lines), and to drop it would hide the reason.
+    """
+    if block.startswith((b"{", b"[")):
+        return ServerEvent(block)
     name = b""
     data: list[bytes] = []
     for line in block.split(b"\n"):
