@@ -238,6 +238,36 @@ async def test_a_socks_proxy_that_refuses() -> None:
     assert OWN in failure.fault.hint
 
 
+@pytest.mark.parametrize("scheme", ["http", "socks4", "socks5"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="HTTP"),
+        pytest.param(b"\x05\xff", id="no method of ours"),
+        pytest.param(b"\x05\x02", id="a password"),
+        pytest.param(b"\x05\x00", id="half of a greeting"),
+        pytest.param(b"\x05\x00\x05\x63\x00\x01" + bytes(6), id="a code that does not exist"),
+        pytest.param(b"\x05\x00\x05\x00\x00\x09" + bytes(6), id="a kind of address that does not exist"),
+        pytest.param(b"\x05\x00\x05\x00\x00\x03\x02\xff\xfe" + bytes(2), id="a name that is no text"),
+        pytest.param(bytes(range(256)), id="noise"),
+    ],
+)
+async def test_a_proxy_that_talks_nonsense(scheme: str, said: bytes) -> None:
+    class Babbler(Listener):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(said)
+            await writer.drain()
+            writer.write_eof()
+            await reader.read()
+
+    async with Babbler() as proxy:
+        way = through(f"{scheme}://127.0.0.1:{proxy.port}", proxy_setting=OWN)
+        failure = await broken(way, "https://model.test/v1", connect_timeout=2.0)
+    assert isinstance(failure, Unreachable)
+    assert OWN in failure.fault.hint
+
+
 @pytest.mark.parametrize("kind", [ForwardProxy, SocksProxy])
 async def test_a_proxy_that_is_not_there(kind: type[ForwardProxy | SocksProxy]) -> None:
     async with kind(to=1) as proxy:

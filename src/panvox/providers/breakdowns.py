@@ -70,6 +70,12 @@ def before_head(error: Exception, url: URL, taken: Taken, *, connect_timeout: fl
             return _by_proxy(
                 f"The proxy gives no connection to {where}: {error.status} {quoted(error.message)}", taken
             )
+        case aiohttp.ClientResponseError() if error.request_info.method == "CONNECT":
+            return _by_proxy(f"The reply of the proxy for {where} is no HTTP: {quoted(error.message)}", taken)
+        case EOFError() | UnicodeDecodeError():  # of the SOCKS client, in the middle of its handshake
+            return _by_proxy(
+                f"The proxy gives no connection to {where}: it broke off, or speaks no SOCKS", taken
+            )
         case aiohttp.ClientResponseError():
             return Malformed(f"The reply of {where} is no HTTP: {quoted(error.message)}")
         case aiohttp.ServerDisconnectedError():
@@ -86,8 +92,6 @@ def before_head(error: Exception, url: URL, taken: Taken, *, connect_timeout: fl
             )
         case aiohttp.ClientError():
             return Unreachable(f"The connection to {where} broke: {quoted(str(error))}", hint=taken.hint)
-        case EOFError():  # of the SOCKS client, in the middle of its handshake
-            return _by_proxy(f"The proxy gives no connection to {where}: it hung up.", taken)
         case _:  # only the SOCKS client has errors of another family
             return _by_proxy(f"The proxy gives no connection to {where}: {quoted(str(error))}", taken)
 
