@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import msgspec
@@ -10,6 +9,7 @@ from pydantic import SecretStr
 
 from panvox.protocols import Quirks
 from panvox.settings import VENDORS, Provider, Settings, Vendor
+from panvox.settings.hosts import is_this_machine
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,16 +66,8 @@ def _configured(provider: Provider, settings: Settings) -> Source:
         row = msgspec.structs.replace(row, key_env=(provider.key_env,), key_needed=True)
     return Source(
         provider=provider.id,
-        vendor=msgspec.structs.replace(row, loopback=_on_this_machine(row.base_url)),
+        vendor=msgspec.structs.replace(row, loopback=is_this_machine(urlsplit(row.base_url).hostname or "")),
         key=settings.key(*row.key_env),
         models=provider.models or row.models,
         free=provider.free,
     )
-
-
-def _on_this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
