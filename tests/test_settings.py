@@ -316,6 +316,17 @@ allow_plain_http = "yes"
     )
 
 
+@pytest.mark.parametrize("provider", ["id = 'ollama'", "id = 'mine'\nbase_url = 'http://localhost:1/v1'"])
+def test_a_proxy_to_this_machine_is_a_mistake(project: Path, provider: str) -> None:
+    text = f"[[providers]]\n{provider}\nproxy = "
+    assert wrong(project, f"{text}'http://me:secret@proxy.example:3128'")[0].endswith(
+        "providers[0].proxy = 'http://***@proxy.example:3128': is of no use: this provider is on this machine, "
+        "which is reached straight"
+    )
+    write(project, f"{text}'none'")
+    assert load(cwd=project, environ={}).providers[0].proxy
+
+
 @pytest.mark.parametrize(
     ("network", "own"), [("", "false"), ("", ""), ("allow_plain_http = true", "false")], ids=str
 )

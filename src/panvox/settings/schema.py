@@ -66,6 +66,11 @@ def _proxy_address(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _address_in(proxy: SecretStr | None) -> SecretStr | None:
+    """The address of a proxy; None where there is none, be it by word."""
+    return None if proxy is None or proxy.get_secret_value() == NONE else proxy
+
+
 def _exempted(entry: str) -> str:
     if exemption(entry) is None:
         raise ValueError(
@@ -332,6 +337,15 @@ class Provider(Section):
             raise ValueError(f"is needed, since no vendor is called {named}; or set vendor")
         return value
 
+    @field_validator("proxy")
+    @classmethod
+    def _usable(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        named = VENDORS.get(info.data.get("vendor") or info.data.get("id") or "")
+        address = info.data.get("base_url") or (named.base_url if named else "")
+        if _address_in(value) and is_this_machine(urlsplit(address).hostname or ""):
+            raise ValueError("is of no use: this provider is on this machine, which is reached straight")
+        return value
+
     @property
     def row(self) -> Vendor | None:
         """The vendor whose row fills in what is missing.
@@ -449,7 +463,3 @@ def _own_way(provider: Provider, way: WayOut) -> WayOut:
     if provider.allow_plain_http is not None:
         changes["allow_plain_http"] = provider.allow_plain_http
     return msgspec.structs.replace(way, **changes)
-
-
-def _address_in(proxy: SecretStr | None) -> SecretStr | None:
-    return None if proxy is None or proxy.get_secret_value() == NONE else proxy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import SecretStr
@@ -27,6 +28,12 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
     proxy_setting: str = "network.proxy"
     ca_setting: str = "network.ca_file"
     plain_http_setting: str = "network.allow_plain_http"
+
+    @property
+    def shown_proxy(self) -> str:
+        """The address of the proxy without user and password; empty if there is none."""
+        parts = urlsplit(self.proxy.get_secret_value() if self.proxy else "")
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
 
 
 STRAIGHT = WayOut()
