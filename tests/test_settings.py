@@ -19,6 +19,7 @@ from pydantic import BaseModel, SecretStr
 
 from panvox.errors import SettingsError
 from panvox.settings import VENDORS, Network, Provider, Run, Settings, Vendor, load
+from panvox.settings.places import fingerprint
 from panvox.settings.problems import find_problems
 from panvox.settings.schema import Document, ModelFacts
 from panvox.settings.toml_lines import KeyPath, line_numbers
@@ -226,6 +227,16 @@ def test_a_file_wins_over_the_proxy_of_the_environment_even_if_that_is_misspelt(
     settings = load(cwd=project, environ=environ)
     assert proxy_of(settings) == ("http://mine.example:1", "network.proxy")
     assert settings.network.no_proxy == ("a.example",)
+
+
+@pytest.mark.parametrize("variable", ["PROXY_URL", "https_proxy", "ALL_PROXY", "NO_PROXY"])
+def test_what_was_kept_for_later_does_not_outlive_another_proxy(
+    project: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    before = fingerprint()
+    monkeypatch.setenv(variable, "proxy.example:1")
+    assert fingerprint() != before
 
 
 @pytest.mark.parametrize(
