@@ -508,6 +508,22 @@ def test_doctor_has_a_real_answer_from_every_provider(fleet: Path) -> None:
     assert panvox("runs", cwd=fleet).stdout == ""
 
 
+def test_doctor_tells_who_takes_which_way_and_keeps_the_password_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "panvox.toml").write_text(
+        "local.enabled = false\n[[providers]]\nid = 'openai'\n"
+        "[[providers]]\nid = 'groq'\nproxy = 'none'\n"
+        "[[providers]]\nid = 'xai'\nproxy = 'socks5://me:secret@127.0.0.1:1080'\n"
+    )
+    proxy = "http://me:secret@proxy.example:3128"
+    done = panvox("doctor", "--json", cwd=tmp_path, PROXY_URL=proxy, NO_PROXY="lan,10.0.0.0/8")
+    said = {check["subject"]: check["said"] for check in map(json.loads, done.stdout.splitlines())}
+    assert said["network"] == (
+        "through http://proxy.example:3128 (PROXY_URL), but for lan, 10.0.0.0/8; groq: straight; "
+        "xai: through socks5://127.0.0.1:1080 (providers[].proxy of xai)"
+    )
+    assert "secret" not in done.stdout + done.stderr
+
+
 def test_doctor_asks_the_model_that_costs_least() -> None:
     def entry(name: str, price: float | None = None, *, free: bool = False) -> Entry:
         provider, _, model = name.partition("/")

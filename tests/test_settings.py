@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from panvox.errors import SettingsError
 from panvox.protocols import Quirks
 from panvox.settings import VENDORS, Network, Provider, Run, Settings, Vendor, load
+from panvox.settings.places import fingerprint
 from panvox.settings.problems import find_problems
 from panvox.settings.schema import Document, ModelFacts
 from panvox.settings.toml_lines import KeyPath, line_numbers
@@ -180,7 +181,7 @@ def test_keys_are_captured_by_the_names_that_matter_and_never_shown(project: Pat
 
 
 def test_a_proxy_is_not_shown_since_it_may_hold_a_password() -> None:
-    assert "secret" not in repr(Network(proxy="http://me:secret@example.org:1"))
+    assert "secret" not in repr(Network(proxy=SecretStr("http://me:secret@example.org:1")))
 
 
 def test_a_key_that_cannot_be_sent_names_its_variable(project: Path) -> None:
@@ -189,6 +190,215 @@ def test_a_key_that_cannot_be_sent_names_its_variable(project: Path) -> None:
             "environment: OPENAI_API_KEY = ***: holds characters that no key has, such as a line break; copy it anew"
         ]
     )
+
+
+# --- the way out -------------------------------------------------------------------------------------
+
+PROXY = "http://me:secret@proxy.example:3128"
+
+
+def proxy_of(settings: Settings, provider: str = "") -> tuple[str | None, str]:
+    """The proxy on the way to a provider, and what is said to have set it."""
+    way = settings.way_out(provider)
+    return way.proxy.get_secret_value() if way.proxy else None, way.proxy_setting
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, (None, "network.proxy")),
+        ({"PROXY_URL": PROXY}, (PROXY, "PROXY_URL")),
+        ({"PROXY_URL": "proxy.example:1"}, ("http://proxy.example:1", "PROXY_URL")),
+        ({"PROXY_URL": " ", "HTTPS_PROXY": "HTTP://p:1"}, ("http://p:1", "HTTPS_PROXY")),
+        ({"ALL_PROXY": "socks://p:1/", "HTTPS_PROXY": ""}, ("socks5://p:1/", "ALL_PROXY")),
+        ({"https_proxy": "http://a:1", "HTTPS_PROXY": "http://b:1"}, ("http://a:1", "https_proxy")),
+        ({"all_proxy": "http://a:1", "HTTPS_PROXY": "http://b:1"}, ("http://b:1", "HTTPS_PROXY")),
+        ({"https_proxy": "http://a:1", "PROXY_URL": "http://b:1"}, ("http://b:1", "PROXY_URL")),
+        ({"PROXY_URL": "http://a:1", "PANVOX_NETWORK__PROXY": "http://b:1"}, ("http://b:1", "network.proxy")),
+        ({"PROXY_URL": "http://a:1", "PANVOX_NETWORK__PROXY": "none"}, (None, "network.proxy")),
+        ({"PROXY_URL": "none", "HTTPS_PROXY": "http://b:1"}, (None, "PROXY_URL")),
+        ({"HTTP_PROXY": "http://a:1", "http_proxy": "http://a:1"}, (None, "network.proxy")),
+    ],
+)
+def test_the_proxy_that_the_environment_names(
+    project: Path, environ: dict[str, str], expected: tuple[str | None, str]
+) -> None:
+    assert proxy_of(load(cwd=project, environ=environ)) == expected
+
+
+def test_a_file_wins_over_the_proxy_of_the_environment_even_if_that_is_misspelt(project: Path) -> None:
+    write(project, "network.proxy = 'http://mine.example:1'")
+    environ = {"PROXY_URL": "ftp://x", "NO_PROXY": "a.example"}
+    settings = load(cwd=project, environ=environ)
+    assert proxy_of(settings) == ("http://mine.example:1", "network.proxy")
+    assert settings.network.no_proxy == ("a.example",)
+
+
+@pytest.mark.parametrize("variable", ["PROXY_URL", "https_proxy", "ALL_PROXY", "NO_PROXY"])
+def test_what_was_kept_for_later_does_not_outlive_another_proxy(
+    project: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    before = fingerprint()
+    monkeypatch.setenv(variable, "proxy.example:1")
+    assert fingerprint() != before
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        ("", {"NO_PROXY": "a.example, .b.example  10.0.0.0/8"}, ("a.example", ".b.example", "10.0.0.0/8")),
+        ("", {"NO_PROXY": "a", "no_proxy": "b"}, ("b",)),
+        ("", {"NO_PROXY": "<local>,169.254/16,*.c.example"}, ("*.c.example",)),
+        ("network.no_proxy = ['x.example', '::1']", {"NO_PROXY": "a"}, ("x.example", "::1")),
+        ("network.no_proxy = 'x.example,y.example:80'", {}, ("x.example", "y.example:80")),
+        ("network.no_proxy = []", {"NO_PROXY": "a"}, ()),
+        ("network.no_proxy = ['x']", {"PANVOX_NETWORK__NO_PROXY": "y,*"}, ("y", "*")),
+    ],
+)
+def test_hosts_without_a_proxy(
+    project: Path, text: str, environ: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    write(project, text)
+    assert load(cwd=project, environ=environ).network.no_proxy == expected
+
+
+def test_what_a_provider_says_of_its_way_out_holds_for_it_alone(project: Path) -> None:
+    (project / "all.pem").touch()
+    (project / "own.pem").touch()
+    write(
+        project,
+        f"""
+[network]
+proxy = '{PROXY}'
+no_proxy = ['lan']
+ca_file = 'all.pem'
+allow_plain_http = true
+[[providers]]
+id = 'openai'
+proxy = 'socks5://127.0.0.1:1080'
+ca_file = 'own.pem'
+allow_plain_http = false
+[[providers]]
+id = 'groq'
+proxy = 'none'
+[[providers]]
+id = 'mine'
+base_url = 'http://gpu.lan:8000/v1'
+""",
+    )
+    settings = load(cwd=project, environ={})
+    usual, openai = settings.way_out(), settings.way_out("openai")
+    assert (
+        proxy_of(settings)
+        == proxy_of(settings, "mine")
+        == proxy_of(settings, "unnamed")
+        == (PROXY, "network.proxy")
+    )
+    assert proxy_of(settings, "openai") == ("socks5://127.0.0.1:1080", "providers[].proxy of openai")
+    assert proxy_of(settings, "groq") == (None, "providers[].proxy of groq")
+    assert (usual.ca_file, usual.ca_setting) == (project / "all.pem", "network.ca_file")
+    assert (openai.ca_file, openai.ca_setting) == (project / "own.pem", "providers[].ca_file of openai")
+    assert (usual.no_proxy, openai.no_proxy) == (("lan",), ())
+    assert (usual.allow_plain_http, openai.allow_plain_http) == (True, False)
+    assert "secret" not in f"{settings!r} {usual!r} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_what_is_wrong_with_a_way_out(project: Path) -> None:
+    text = """\
+[network]
+proxy = "me:sec@ret@proxy.example:3128"
+no_proxy = ["10.0.0.0/33", "*.example"]
+[[providers]]
+id = "openai"
+proxy = "socks://me:secret@h:1"
+ca_file = "none.pem"
+allow_plain_http = "yes"
+"""
+    assert wrong(project, text, PANVOX_NETWORK__NO_PROXY="a,http://b", NO_PROXY="<x>") == snapshot(
+        [
+            "panvox.toml:2: network.proxy = '***@proxy.example:3128': must be an address that begins with http:// or https:// or socks4:// or socks5:// or socks5h://",
+            "panvox.toml:3: network.no_proxy[0] = '10.0.0.0/33': must be a host name, an address, a range such as 10.0.0.0/8, each perhaps with :PORT, or *",
+            "panvox.toml:6: providers[0].proxy = 'socks://***@h:1': must be an address that begins with http:// or https:// or socks4:// or socks5:// or socks5h://",
+            "panvox.toml:7: providers[0].ca_file = 'none.pem': must be a file; there is none at PROJECT/none.pem",
+            "panvox.toml:8: providers[0].allow_plain_http = 'yes': must be true or false",
+            "environment: PANVOX_NETWORK__NO_PROXY: network.no_proxy[1] = 'http://b': must be a host name, an address, a range such as 10.0.0.0/8, each perhaps with :PORT, or *",
+        ]
+    )
+    assert wrong(project, "", PROXY_URL="me:sec/ret@proxy.example", no_proxy="<x>") == snapshot(
+        [
+            "environment: PROXY_URL = 'http://***@proxy.example': must be an address that begins with http:// or https:// or socks4:// or socks5:// or socks5h://"
+        ]
+    )
+
+
+@pytest.mark.parametrize("provider", ["id = 'ollama'", "id = 'mine'\nbase_url = 'http://localhost:1/v1'"])
+def test_a_proxy_to_this_machine_is_a_mistake(project: Path, provider: str) -> None:
+    text = f"[[providers]]\n{provider}\nproxy = "
+    assert wrong(project, f"{text}'http://me:secret@proxy.example:3128'")[0].endswith(
+        "providers[0].proxy = 'http://***@proxy.example:3128': is of no use: this provider is on this machine, "
+        "which is reached straight"
+    )
+    write(project, f"{text}'none'")
+    assert load(cwd=project, environ={}).providers[0].proxy
+
+
+@pytest.mark.parametrize(
+    ("network", "own"), [("", "false"), ("", ""), ("allow_plain_http = true", "false")], ids=str
+)
+def test_plain_http_beyond_this_machine_has_to_be_allowed(project: Path, network: str, own: str) -> None:
+    text = f"""\
+[network]
+{network}
+[[providers]]
+id = 'here'
+base_url = 'http://127.0.0.1:8000/v1'
+[[providers]]
+id = 'there'
+{f"allow_plain_http = {own}" if own else ""}
+base_url = 'http://gpu.lan:8000/v1'
+"""
+    assert wrong(project, text) == snapshot(
+        [
+            "panvox.toml:9: providers[1].base_url = 'http://gpu.lan:8000/v1': is plain HTTP beyond this machine: key, prompts and answers could be read on the way; use https://, or set allow_plain_http = true for this provider to accept that"
+        ]
+    )
+
+
+@pytest.mark.parametrize("allowing", ["[network]\nallow_plain_http = true\n", "allow_plain_http = true\n"])
+def test_plain_http_beyond_this_machine_can_be_allowed(project: Path, allowing: str) -> None:
+    provider = "[[providers]]\nid = 'there'\nbase_url = 'http://gpu.lan:8000/v1'\n"
+    write(project, allowing + provider if allowing.startswith("[") else provider + allowing)
+    assert load(cwd=project, environ={}).way_out("there").allow_plain_http
+
+
+def test_plain_http_is_judged_by_all_files_together(project: Path, tmp_path: Path) -> None:
+    write(user_folder(tmp_path), "[[providers]]\nid = 'there'\nbase_url = 'http://gpu.lan/v1'")
+    write(project, "network.allow_plain_http = true")
+    assert load(cwd=project, environ={}).way_out("there").allow_plain_http
+    problems = wrong(project, "network.allow_plain_http = true", PANVOX_NETWORK__ALLOW_PLAIN_HTTP="false")
+    assert [line.partition(": is plain")[0].replace(str(tmp_path), "…") for line in problems] == snapshot(
+        ["…/home/config/panvox/panvox.toml:3: providers[0].base_url = 'http://gpu.lan/v1'"]
+    )
+    environ = {"PANVOX_PROVIDERS": "[{id = 'mine', base_url = 'http://gpu.lan/v1'}]"}
+    assert wrong(project, "", **environ) == snapshot(
+        [
+            "environment: PANVOX_PROVIDERS: providers[0].base_url = 'http://gpu.lan/v1': is plain HTTP beyond this machine: key, prompts and answers could be read on the way; use https://, or set allow_plain_http = true for this provider to accept that"
+        ]
+    )
+
+
+def test_plain_http_is_not_for_settings_of_a_program_either() -> None:
+    there = Provider(id="there", base_url="http://10.0.0.1/v1")
+    with pytest.raises(pydantic.ValidationError, match=r"providers\[0\]\.base_url is plain HTTP"):
+        Settings(providers=(there,))
+    assert Settings(providers=(there,), network=Network(allow_plain_http=True)).providers == (there,)
+
+
+def test_what_pydantic_says_of_a_proxy_leaves_its_password_out() -> None:
+    with pytest.raises(pydantic.ValidationError) as raised:
+        Network(proxy=SecretStr("ftp://me:secret@example.org"))
+    assert "secret" not in f"{raised.value} {raised.value!r}"
 
 
 # --- what is wrong -----------------------------------------------------------------------------------

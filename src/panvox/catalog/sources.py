@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import msgspec
@@ -10,6 +9,7 @@ from pydantic import SecretStr
 
 from panvox.protocols import Quirks
 from panvox.settings import VENDORS, Provider, Settings, Vendor
+from panvox.settings.hosts import is_this_machine
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,15 +83,12 @@ def _configured(provider: Provider, settings: Settings) -> Source:
 def _placed(row: Vendor, settings: Settings) -> Vendor:
     """The row at the addresses that it has for this user."""
     placed = row.at(settings.variables)
-    return msgspec.structs.replace(placed, loopback=_on_this_machine(placed.base_url))
+    return msgspec.structs.replace(placed, loopback=is_this_machine(_host(placed.base_url)))
 
 
-def _on_this_machine(url: str) -> bool:
+def _host(url: str) -> str:
+    """The host of an address; empty where it cannot be read."""
     try:
-        host = urlsplit(url).hostname or ""
+        return urlsplit(url).hostname or ""
     except ValueError:
-        return False
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return ""

@@ -22,7 +22,7 @@ from panvox.cli.process import run
 from panvox.cli.text import one_line, safe_json
 from panvox.errors import SettingsError
 from panvox.messages import Outcome
-from panvox.settings import Settings
+from panvox.settings import Settings, WayOut
 
 if TYPE_CHECKING:  # `panvox.open` brings it
     from panvox.compose.session import Session
@@ -67,6 +67,8 @@ def doctor(
 async def _doctor(settings: Settings, say: Callable[[Check], None]) -> int:
     say(_settings(settings))
     say(_open_files())
+    for check in _ways_out(settings):
+        say(check)
     say(await _store(settings))
     async with panvox.open(without_store(settings)) as session:
         catalogue = await session.catalogue()
@@ -104,6 +106,22 @@ def _open_files() -> Check:
         said=f"{'no limit' if soft < 0 else f'{soft:,}'}",
         hint=f"each model asked takes one: `ulimit -n {hard}` allows more" if few else "",
     )
+
+
+def _ways_out(settings: Settings) -> Iterator[Check]:
+    """Where a proxy is in force, whose requests take it."""
+    own = {provider.id: settings.way_out(provider.id) for provider in settings.providers if provider.proxy}
+    ways = {"": settings.way_out(), **own}
+    if any(way.proxy for way in ways.values()):
+        said = "; ".join(f"{name}: {_way(way)}" if name else _way(way) for name, way in ways.items())
+        yield Check(subject="network", ok=True, said=said)
+
+
+def _way(way: WayOut) -> str:
+    if way.proxy is None:
+        return "straight"
+    but = f", but for {', '.join(way.no_proxy)}" if way.no_proxy else ""
+    return f"through {way.shown_proxy} ({way.proxy_setting}){but}"
 
 
 async def _store(settings: Settings) -> Check:

@@ -30,8 +30,10 @@ TEMPLATE = """\
 # first_token_timeout = 120.0       # seconds until the first piece of an answer
 # idle_timeout = 60.0               # seconds between two pieces of an answer
 # total_timeout = 600.0             # seconds for a whole answer
-# proxy = "http://127.0.0.1:3128"   # http:// or socks5://; none if unset
+# proxy = "http://127.0.0.1:3128"   # http://, https:// or socks5://; that of the environment if unset
+# no_proxy = ["lan", "10.0.0.0/8"]  # hosts that are reached without it
 # ca_file = "/etc/ssl/company.pem"  # certificates to trust besides the usual ones
+# allow_plain_http = false          # whether http:// addresses beyond this machine may be asked
 
 [local]
 # enabled = true                    # whether the model on this machine may be used
@@ -73,6 +75,9 @@ TEMPLATE = """\
 # key_env = "COMPANY_LLM_KEY"       # the environment variable that holds the key
 # models = ["chat-large"]           # it is asked for its list if unset
 # free = true                       # whether asking it costs nothing
+# proxy = "none"                    # its own proxy, or none; that of [network] if unset
+# ca_file = "/etc/ssl/company.pem"  # trusted in place of the one in [network]
+# allow_plain_http = false          # whether its address may be plain http://
 """
 
 

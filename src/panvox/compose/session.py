@@ -164,8 +164,10 @@ class Session:
         self._local = local
         self._shelf = Shelf(settings)
         self._sources = {source.provider: source for source in self._shelf.sources}
+        self._transports = {name: transport.way(settings.way_out(name)) for name in self._sources}
         self._ways = Ways(
-            transport_to=lambda source: transport, dialect_of=lambda source: dialect_of(source.vendor)
+            transport_to=lambda source: self._transports[source.provider],
+            dialect_of=lambda source: dialect_of(source.vendor),
         )
         self._assembled: Assembled | None = None
         network = settings.network
@@ -249,12 +251,12 @@ class Session:
         """The model behind an entry of the catalogue."""
         if entry.provider == LOCAL:
             return self._local_model(entry)
-        source = self._sources[entry.provider]
+        source, way = self._sources[entry.provider], self._transports[entry.provider]
         return HttpModel(
             name=entry.name,
             model=entry.model,
             dialect=dialect_of(source.vendor),
-            transport=Unpooled(self._transport) if source.vendor.loopback else self._transport,
+            transport=Unpooled(way) if source.vendor.loopback else way,
             base_url=source.vendor.base_url,
             key=source.plain_key,
             deadlines=self._deadlines,
@@ -355,10 +357,10 @@ async def open_session(settings: Settings | Path | None = None) -> AsyncIterator
     `SettingsError`.
     """
     known = settings if isinstance(settings, Settings) else await asyncio.to_thread(load, explicit=settings)
-    network, local = known.network, known.local
+    local = known.local
     async with (
         _open_store(known) as store,
-        HttpTransport(proxy=network.proxy, ca_file=network.ca_file) as transport,
+        HttpTransport(way=known.way_out()) as transport,
         LocalServer(
             weights=local.weights, context=local.context, slots=local.samples, threads=local.threads
         ) as server,

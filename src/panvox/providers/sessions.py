@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Coroutine
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from panvox.errors import SettingsError
+from panvox.settings import WayOut
 
 # Sent with every request that does not say otherwise. A relay that compresses holds events back until a
 # block is full, so no compression is asked for; a server that compresses all the same is understood.
@@ -80,38 +80,38 @@ class Response(aiohttp.ClientResponse):
 
 
 class Sessions:
-    """Two sessions of the running loop, made when needed: one goes straight, one through the proxy.
+    """Sessions of the running loop, made when needed: one for each pair of a proxy and what is trusted."""
 
-    `trust` of None trusts the certificates of the system.
-    """
-
-    def __init__(self, *, caps: Caps, proxy: URL | None, trust: ssl.SSLContext | None) -> None:
-        self.errors = _errors(proxy)
+    def __init__(self, caps: Caps) -> None:
         self._caps = caps
-        self._proxy = proxy
-        self._trust = trust
-        self._straight: aiohttp.ClientSession | None = None
-        self._proxied: aiohttp.ClientSession | None = None
+        self._trusts: dict[Path, ssl.SSLContext] = {}
+        self._sessions: dict[tuple[URL | None, ssl.SSLContext | None], aiohttp.ClientSession] = {}
 
-    def of(self, url: URL) -> aiohttp.ClientSession:
-        """The session that reaches `url`; what is on this machine is out of reach for a proxy."""
-        if self._proxy is None or _is_this_machine(url):
-            self._straight = self._straight or self._new(None)
-            return self._straight
-        self._proxied = self._proxied or self._new(self._proxy)
-        return self._proxied
+    def of(self, proxy: URL | None, trust: ssl.SSLContext | None) -> aiohttp.ClientSession:
+        """The session that goes through `proxy`, or straight; `trust` of None is that of the system."""
+        session = self._sessions.get((proxy, trust))
+        if session is None:
+            session = self._sessions[proxy, trust] = self._new(proxy, trust)
+        return session
+
+    def trust(self, way: WayOut) -> ssl.SSLContext | None:
+        """What `way` trusts; its file is read once. Raises `SettingsError`."""
+        if way.ca_file is None:
+            return None
+        if way.ca_file not in self._trusts:
+            self._trusts[way.ca_file] = _read_trust(way.ca_file, way.ca_setting)
+        return self._trusts[way.ca_file]
 
     async def close(self) -> None:
         """Close all connections."""
-        sessions, self._straight, self._proxied = (self._straight, self._proxied), None, None
-        for session in sessions:
-            if session is not None:
-                await session.close()
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
 
-    def _new(self, proxy: URL | None) -> aiohttp.ClientSession:
+    def _new(self, proxy: URL | None, trust: ssl.SSLContext | None) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=_connector(self._trust, proxy),
-            proxy=proxy if proxy is not None and not _speaks_socks(proxy) else None,
+            connector=_connector(trust, proxy),
+            proxy=proxy if proxy is not None and not speaks_socks(proxy) else None,
             headers=_HEADERS,
             cookie_jar=aiohttp.DummyCookieJar(),
             response_class=Response,
@@ -131,46 +131,49 @@ def _connector(trust: ssl.SSLContext | None, proxy: URL | None) -> aiohttp.TCPCo
         "keepalive_timeout": _KEEP_ALIVE,
         "ttl_dns_cache": _NAMES_LAST,
     }
-    if proxy is None or not _speaks_socks(proxy):
+    if proxy is None or not speaks_socks(proxy):
         return aiohttp.TCPConnector(**pooling)
     from aiohttp_socks import ProxyConnector  # noqa: PLC0415 - few need it, and it takes a while to import
 
+    # Names are left to the proxy, also by SOCKS 4 (in its form 4a): it may know some that we do not.
     connector: aiohttp.TCPConnector = ProxyConnector.from_url(
-        str(proxy.with_scheme("socks5") if proxy.scheme == "socks5h" else proxy), **pooling
+        str(proxy.with_scheme("socks5") if proxy.scheme == "socks5h" else proxy), rdns=True, **pooling
     )
     return connector
 
 
-def _errors(proxy: URL | None) -> tuple[type[Exception], ...]:
-    """What a session raises when a request gets no reply; `breakdowns.before_head` knows them."""
+def errors_through(proxy: URL | None) -> tuple[type[Exception], ...]:
+    """What a session raises when a request gets no reply through `proxy`; see `breakdowns.before_head`."""
     known = (aiohttp.ClientError, OSError, ValueError)
-    if proxy is None or not _speaks_socks(proxy):
+    if proxy is None or not speaks_socks(proxy):
         return known
     from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError  # noqa: PLC0415 - as above
 
-    return (*known, ProxyConnectionError, ProxyError, ProxyTimeoutError)
+    return (*known, ProxyConnectionError, ProxyError, ProxyTimeoutError, EOFError)
 
 
-def _speaks_socks(proxy: URL) -> bool:
+def speaks_socks(proxy: URL) -> bool:
     """Whether aiohttp needs help to speak to it."""
     return proxy.scheme.startswith("socks")
 
 
-def read_proxy(address: str) -> URL:
-    """The address of a proxy. Raises `SettingsError`; what it says leaves a password out."""
+def read_proxy(way: WayOut) -> URL | None:
+    """The address of the proxy of `way`. Raises `SettingsError`; what it says leaves a password out."""
+    if way.proxy is None:
+        return None
     try:
-        url = URL(address)
-    except ValueError as error:
-        raise SettingsError("network.proxy is not an address.") from error
+        url = URL(way.proxy.get_secret_value())
+    except ValueError:
+        raise SettingsError(f"{way.proxy_setting} is not an address.") from None
     if url.scheme not in _PROXIES or not url.host or not url.port:
         raise SettingsError(
-            f"network.proxy names {url.scheme or 'no scheme'}://{url.host or ''}: it must be one of"
+            f"{way.proxy_setting} names {url.scheme or 'no scheme'}://{url.host or ''}: it must be one of"
             f" {', '.join(_PROXIES)}, with a host and a port, such as http://proxy.example:3128."
         )
     return url
 
 
-def read_trust(ca_file: Path) -> ssl.SSLContext:
+def _read_trust(ca_file: Path, setting: str) -> ssl.SSLContext:
     """The certificates of the system and those in a PEM file. Raises `SettingsError`."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
@@ -178,13 +181,5 @@ def read_trust(ca_file: Path) -> ssl.SSLContext:
         context.load_verify_locations(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or str(error)
-        raise SettingsError(f"network.ca_file = {str(ca_file)!r} cannot be read as PEM: {reason}.") from error
+        raise SettingsError(f"{setting} = {str(ca_file)!r} cannot be read as PEM: {reason}.") from error
     return context
-
-
-def _is_this_machine(url: URL) -> bool:
-    host = url.host or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -10,18 +10,29 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import lru_cache
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
 from panvox.errors import Failure
-from panvox.protocols import Reply, Request
-from panvox.providers.breakdowns import before_head, in_body, readable, redirected, too_long
-from panvox.providers.sessions import Caps, Response, Sessions, read_proxy, read_trust
+from panvox.protocols import Reply, Request, Transport
+from panvox.providers.bodies import body_of
+from panvox.providers.breakdowns import (
+    Taken,
+    before_head,
+    in_body,
+    in_the_clear,
+    readable,
+    redirected,
+    too_long,
+    unauthorised_by_proxy,
+)
+from panvox.providers.sessions import Caps, Response, Sessions, errors_through, read_proxy
+from panvox.settings import STRAIGHT, WayOut
+from panvox.settings.hosts import goes_straight, is_this_machine
 
 if sys.platform != "win32":
     import resource
@@ -31,7 +42,6 @@ __all__ = ["Caps", "HttpTransport"]
 _CLOSING = 1.0  # seconds that closing may take
 _LAST_BYTES = 0.05  # seconds that a reply may take to end once nobody wants more of it
 _PIECE = 1 << 14  # bytes of a reply that are handed over at once
-_SLICE = 1 << 16  # bytes of a request that are handed over at once
 _RESERVED_FILES = 128  # for the store, the terminal, children and whatever else is open
 _UNLIMITED = 1 << 16  # what a system without a limit is taken to allow
 
@@ -43,21 +53,15 @@ class HttpTransport:
     open-file limit of the process, which is raised as far as the system allows, does a request wait for
     another to end, first come first served.
 
-    `proxy` is an address with the scheme http, https, socks4, socks5 or socks5h; this machine is reached
-    without it. `ca_file` is a PEM file of certificates to trust besides those of the system; it is read
-    here. Raises `SettingsError` for either.
+    It sends by `way`, and by other ways for whoever asks for one. Raises `SettingsError` for a proxy that is
+    misspelt, and for a file of certificates that is none; it is read here.
     """
 
-    def __init__(
-        self, *, caps: Caps | None = None, proxy: str | None = None, ca_file: Path | None = None
-    ) -> None:
+    def __init__(self, *, caps: Caps | None = None, way: WayOut = STRAIGHT) -> None:
         self._caps = caps or Caps()
-        self._sessions = Sessions(
-            caps=self._caps,
-            proxy=read_proxy(proxy) if proxy else None,
-            trust=read_trust(ca_file) if ca_file else None,
-        )
+        self._sessions = Sessions(self._caps)
         self._lines = _Lines(max(2, _raise_open_files() - _RESERVED_FILES))
+        self._usual = self.way(way)
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,10 +77,52 @@ class HttpTransport:
         """The reply, once its head is here; see `Transport`.
 
         Raises `TimedOut` when no connection comes about within `connect_timeout` seconds, `Unreachable`
-        when none can or it breaks before the head is here, `Malformed` for a head that is no HTTP, that
-        passes the caps or that redirects.
+        when none can or it breaks before the head is here, or when the way out does not allow to send to
+        such an address, `Malformed` for a head that is no HTTP, that passes the caps or that redirects.
         """
-        return _Exchange(request, connect_timeout, self._sessions, self._lines, self._caps.body)
+        return self._usual.send(request, connect_timeout=connect_timeout)
+
+    def way(self, way: WayOut) -> Transport:
+        """The same transport, but for the way out: connections are shared as far as ways are alike.
+
+        It is open as long as this one is. Raises `SettingsError` as the constructor does.
+        """
+        return _Way(way, self._sessions, self._lines, self._caps.body)
+
+
+class _Way:
+    """A `Transport` that sends by one way out."""
+
+    def __init__(self, way: WayOut, sessions: Sessions, lines: _Lines, most: int) -> None:
+        self.out = way
+        self.lines = lines
+        self.most = most
+        self._proxy = read_proxy(way)
+        self._trust = sessions.trust(way)
+        self._sessions = sessions
+        self._proxies: dict[tuple[str, str | None, int | None], URL | None] = {}
+        self.errors = errors_through(self._proxy)
+
+    def send(self, request: Request, *, connect_timeout: float) -> AbstractAsyncContextManager[Reply]:
+        """See `HttpTransport.send`."""
+        return _Exchange(request, connect_timeout, self)
+
+    def session(self, proxy: URL | None) -> aiohttp.ClientSession:
+        """The session for requests through `proxy`."""
+        return self._sessions.of(proxy, self._trust)
+
+    def proxy(self, url: URL) -> URL | None:
+        """The proxy through which `url` is reached. Raises `Unreachable` if it must not be."""
+        origin = url.scheme, url.raw_host, url.port
+        if origin not in self._proxies:  # an address is asked again and again
+            self._proxies[origin] = self._proxy_for(url)
+        return self._proxies[origin]
+
+    def _proxy_for(self, url: URL) -> URL | None:
+        host = url.raw_host or ""
+        if url.scheme == "http" and not self.out.allow_plain_http and not is_this_machine(host):
+            raise in_the_clear(url, self.out)
+        return None if goes_straight(host, url.port, self.out.no_proxy) else self._proxy
 
 
 class _Lines:
@@ -131,45 +177,53 @@ class _Exchange:
         "_most",
         "_request",
         "_response",
-        "_sessions",
         "_url",
+        "_way",
     )
 
-    def __init__(
-        self, request: Request, connect_timeout: float, sessions: Sessions, lines: _Lines, most: int
-    ) -> None:
+    def __init__(self, request: Request, connect_timeout: float, way: _Way) -> None:
         self._request = request
         self._url = readable(request.url)
         self._connect_timeout = connect_timeout
-        self._sessions = sessions
-        self._lines = lines
-        self._most = most
+        self._way = way
+        self._lines = way.lines
+        self._most = way.most
         self._came = 0
         self._failure: Failure | None = None
 
     async def __aenter__(self) -> Self:
-        request = self._request
+        request, way = self._request, self._way
+        proxy = way.proxy(self._url)
         await self._lines.free.acquire()
         try:
-            response = await self._sessions.of(self._url).request(
+            response = await way.session(proxy).request(
                 request.method,
                 self._url,
                 headers=request.headers,
-                data=_body(request.body),
+                data=body_of(request.body),
                 allow_redirects=False,
                 timeout=_only_connecting(self._connect_timeout),
             )
-        except self._sessions.errors as error:
+        except way.errors as error:
             self._lines.free.release()
-            raise before_head(error, self._url, connect_timeout=self._connect_timeout) from error
+            taken = Taken(way.out, proxy)
+            raise before_head(error, self._url, taken, connect_timeout=self._connect_timeout) from error
         except BaseException:
             self._lines.free.release()
             raise
         self._take(response)
-        if 300 <= self.status < 400:
+        if refusal := self._refusal(proxy):
             await self._leave()
-            raise redirected(self._url, self.status, self.headers.get("Location", ""))
+            raise refusal
         return self
+
+    def _refusal(self, proxy: URL | None) -> Failure | None:
+        """What a head says that is no answer of the model."""
+        if 300 <= self.status < 400:
+            return redirected(self._url, self.status, self.headers.get("Location", ""))
+        if self.status == 407 and proxy is not None:
+            return unauthorised_by_proxy(self._url, Taken(self._way.out, proxy))
+        return None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -266,33 +320,6 @@ class _Exchange:
         """
         if self._content.exception() is None and not self._content.is_eof():
             self._content.set_exception(aiohttp.ClientConnectionError())
-
-
-def _body(pieces: tuple[bytes, ...]) -> bytes | aiohttp.Payload | None:
-    """A short body as one, which is cheaper to send than its pieces; a long one without a copy of it."""
-    size = sum(map(len, pieces))
-    return _LongBody(pieces, size) if size > _SLICE else b"".join(pieces) or None
-
-
-class _LongBody(aiohttp.Payload):
-    """The pieces of a request, written as they are: members share them."""
-
-    _autoclose = True  # it holds nothing that needs closing
-
-    def __init__(self, pieces: tuple[bytes, ...], size: int) -> None:
-        super().__init__(pieces)
-        self._size = size
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """The request as text."""
-        return b"".join(self._value).decode(encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send all pieces, no faster than the server takes them."""
-        for piece in self._value:
-            view = memoryview(piece)
-            for start in range(0, len(piece), _SLICE):
-                await writer.write(view[start : start + _SLICE])
 
 
 @lru_cache

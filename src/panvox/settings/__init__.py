@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from panvox.settings.places import FILE_NAME
     from panvox.settings.schema import Local, Network, Provider, Run, Settings, Store
     from panvox.settings.vendors import VENDORS, Vendor
+    from panvox.settings.ways_out import STRAIGHT, WayOut
 
 _HOMES = {
     "load": "loading",
     "FILE_NAME": "places",
     **dict.fromkeys(("Local", "Network", "Provider", "Run", "Settings", "Store"), "schema"),
     **dict.fromkeys(("VENDORS", "Vendor"), "vendors"),
+    **dict.fromkeys(("STRAIGHT", "WayOut"), "ways_out"),
 }
 
 __all__ = [
     "FILE_NAME",
+    "STRAIGHT",
     "VENDORS",
     "Local",
     "Network",
@@ -32,6 +35,7 @@ __all__ = [
     "Settings",
     "Store",
     "Vendor",
+    "WayOut",
     "load",
 ]
 

@@ -1,6 +1,7 @@
 """From files and the environment to settings: the nearer wins, and all that is wrong is told at once.
 
 PANVOX_… variables   above   panvox.toml of the project   above   panvox.toml of the user
+                     above   PROXY_URL, NO_PROXY and the like, which other programs heed too
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from operator import eq
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +20,8 @@ from panvox.errors import SettingsError
 from panvox.settings import places
 from panvox.settings.places import FILE_VARIABLE, PREFIX, current_folder, environment
 from panvox.settings.problems import Where, dotted, find_problems, shown
-from panvox.settings.schema import Document, Settings
+from panvox.settings.proxy_variables import ProxyVariables, read_proxy_variables
+from panvox.settings.schema import IN_THE_CLEAR, Document, Settings
 from panvox.settings.toml_lines import KeyPath, line_numbers
 from panvox.settings.vendors import VENDORS
 
@@ -38,17 +41,25 @@ def load(
     cwd = current_folder() if cwd is None else cwd.absolute()
     files = places.files(explicit, cwd=cwd, environ=environ)
     layers = [*(_file_layer(file, cwd) for file in files), _environment_layer(environ, cwd)]
-    merged: dict[str, Any] = {}
-    problems: list[str] = []
-    for layer in layers:
-        document, wrong = _checked(layer)
-        merged = _merged(merged, document)
-        problems += (*layer.problems, *wrong)
+    parts = [_checked(layer) for layer in layers]
+    said = reduce(_merged, (part.document for part in parts))
+    of_proxies = read_proxy_variables(environ, but=said.get("network", {}))
+    proxies = _checked(_proxy_layer(of_proxies, cwd))
+    merged = _merged(proxies.document, said)
     keys, variables = _keys(merged, environ), _variables(environ)
+    problems = [line for part in (*parts, proxies) for line in part.problems]
     problems += (*_unusable(keys), *_unfit(variables))
+    problems = problems or _in_the_clear(Document(**merged), parts)
     if problems:
         raise SettingsError("\n".join(problems))
-    return Settings(**merged, keys=keys, variables=variables, files=tuple(files), fingerprint=mark)
+    return Settings(
+        **merged,
+        keys=keys,
+        variables=variables,
+        files=tuple(files),
+        fingerprint=mark,
+        proxy_setting=of_proxies.names.get("proxy", "network.proxy"),
+    )
 
 
 class _Layer(NamedTuple):
@@ -60,13 +71,14 @@ class _Layer(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
-def _checked(layer: _Layer) -> tuple[dict[str, Any], list[str]]:
-    """What the layer says, checked, and what is wrong with it."""
+def _checked(layer: _Layer) -> _Layer:
+    """The layer with what it says checked; with nothing but problems where something is wrong with it."""
     try:
         document = Document.model_validate(layer.document, context={"folder": layer.folder})
     except ValidationError as error:
-        return {}, find_problems(layer.document, error, layer.where)
-    return document.model_dump(exclude_unset=True), []
+        wrong = find_problems(layer.document, error, layer.where)
+        return layer._replace(document={}, problems=(*layer.problems, *wrong))
+    return layer._replace(document=document.model_dump(exclude_unset=True))
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +89,16 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(below.get(name), dict)
     }
     return below | above | both
+
+
+def _in_the_clear(document: Document, layers: list[_Layer]) -> list[str]:
+    """A line for each provider that would be asked over plain HTTP; only all layers together tell."""
+    lines: list[str] = []
+    for index in document.in_the_clear():
+        where = next(layer.where for layer in reversed(layers) if "providers" in layer.document)
+        path: KeyPath = ("providers", index, "base_url")
+        lines.append(f"{where(path)[1]} = {shown(path, document.providers[index].base_url)}: {IN_THE_CLEAR}")
+    return lines
 
 
 # --- files -------------------------------------------------------------------------------------------
@@ -158,6 +180,13 @@ def _environment_layer(environ: Mapping[str, str], cwd: Path) -> _Layer:
         return 0, f"environment: {next(near)}: {dotted(path)}"
 
     return _Layer(document, cwd, where, tuple(problems))
+
+
+def _proxy_layer(variables: ProxyVariables, cwd: Path) -> _Layer:
+    def where(path: KeyPath) -> tuple[int, str]:
+        return 0, f"environment: {variables.names[str(path[1])]}"
+
+    return _Layer({"network": variables.network} if variables.network else {}, cwd, where)
 
 
 def _settings_in(environ: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -20,6 +20,8 @@ from panvox.settings.vendors import VENDORS
 FILE_NAME = "panvox.toml"
 FILE_VARIABLE = "PANVOX_SETTINGS"
 PREFIX = "PANVOX_"
+PROXY_VARIABLES = ("PROXY_URL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
 
 
 def files(
@@ -70,7 +72,8 @@ def fingerprint(explicit: Path | None = None) -> str:
     """
     environ = environment()
     digest = blake2b(digest_size=16)
-    words = {name for vendor in VENDORS.values() for name in (*vendor.variables, *vendor.key_env)}
+    words = {*PROXY_VARIABLES, *NO_PROXY_VARIABLES}
+    words |= {name for vendor in VENDORS.values() for name in (*vendor.variables, *vendor.key_env)}
     for file in files(explicit, environ=environ):
         try:
             content = file.read_bytes()

@@ -140,7 +140,9 @@ def _shown_text(path: KeyPath, text: str) -> str:
     pasted = path[-1:] == ("key_env",) and not re.fullmatch(r"[A-Z0-9_ $]*", text)
     if pasted or _IS_A_SECRET.match(text) or any(_NAMES_A_SECRET.search(name) for name in names):
         return "***"
-    text = re.sub(r"(?<=//)[^/@]*@", "***@", text)
+    # Up to the last @, since a password may hold one; the address of a proxy may come without a scheme.
+    start = r"([a-z0-9]*://)?" if "proxy" in path else r"(.*?//)"
+    text = re.sub(rf"^{start}.*@", r"\1***@", text, flags=re.DOTALL | re.IGNORECASE)
     text = re.sub(r"(?<=[?#]).*", "***", text) if "://" in text else text
     return repr(text if len(text) <= 60 else f"{text[:59]}…")
 

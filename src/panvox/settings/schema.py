@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,12 +21,15 @@ from pydantic import (
     Strict,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from panvox.errors import UsageError
+from panvox.settings.hosts import exemption, is_this_machine
 from panvox.settings.places import expanded
 from panvox.settings.vendors import DIALECTS, VENDORS, Vendor
+from panvox.settings.ways_out import NONE, WayOut
 from panvox.waiting import parse_wait
 
 # --- what a value may be -----------------------------------------------------------------------------
@@ -55,10 +59,24 @@ def _api_address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _proxy_address(url: str) -> str:
-    if not _parts(url, "http", "https", "socks4", "socks5", "socks5h").port:
+def _proxy_address(secret: SecretStr) -> SecretStr:
+    address = secret.get_secret_value()
+    if address != NONE and not _parts(address, "http", "https", "socks4", "socks5", "socks5h").port:
         raise ValueError("must name a port, such as http://proxy.example:3128")
-    return url
+    return secret
+
+
+def _address_in(proxy: SecretStr | None) -> SecretStr | None:
+    """The address of a proxy; None where there is none, be it by word."""
+    return None if proxy is None or proxy.get_secret_value() == NONE else proxy
+
+
+def _exempted(entry: str) -> str:
+    if exemption(entry) is None:
+        raise ValueError(
+            "must be a host name, an address, a range such as 10.0.0.0/8, each perhaps with :PORT, or *"
+        )
+    return entry
 
 
 def _parts(url: str, *schemes: str) -> SplitResult:
@@ -88,6 +106,11 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
 
 def _several(patterns: object) -> object:
     return (patterns,) if isinstance(patterns, str) else patterns
+
+
+def _listed(entries: object) -> object:
+    """Entries in one text, with commas or spaces between them, as NO_PROXY has them."""
+    return tuple(entries.replace(",", " ").split()) if isinstance(entries, str) else entries
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -123,7 +146,9 @@ Variable = Annotated[
     ),
 ]
 ApiAddress = Annotated[str, AfterValidator(_api_address)]
-ProxyAddress = Annotated[str, AfterValidator(_proxy_address)]
+ProxyAddress = Annotated[SecretStr, AfterValidator(_proxy_address)]
+Exempted = Annotated[str, AfterValidator(_exempted)]
+Exemptions = Annotated[tuple[Exempted, ...], Strict(strict=False), BeforeValidator(_listed)]
 SomeFile = Annotated[Path, Strict(strict=False), AfterValidator(_within_folder)]
 ExistingFile = Annotated[SomeFile, AfterValidator(_existing)]
 
@@ -134,7 +159,13 @@ ExistingFile = Annotated[SomeFile, AfterValidator(_existing)]
 class Section(BaseModel):
     """A part of the settings: fixed once made, strict about names and types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # it may hold the password of a proxy
+    )
 
 
 class Run(Section):
@@ -160,10 +191,14 @@ class Network(Section):
     idle_timeout: Seconds = Field(60.0, description="seconds between two pieces of an answer")
     total_timeout: Seconds = Field(600.0, description="seconds for a whole answer")
     proxy: ProxyAddress | None = Field(
-        None, repr=False, description="address of a proxy, `http://` or `socks5://`"
+        None, description="address of a proxy, `http://`, `https://` or `socks5://`; or `none`"
     )
+    no_proxy: Exemptions = Field((), description="hosts that are reached without `network.proxy`")
     ca_file: ExistingFile | None = Field(
         None, description="path of a PEM file with certificates to trust besides the usual ones"
+    )
+    allow_plain_http: bool = Field(
+        False, description="whether `http://` addresses beyond this machine may be asked"
     )
 
 
@@ -260,6 +295,16 @@ class Provider(Section):
     free: bool | None = Field(
         None, description="whether all its models (or none) are free; seen from its list if unset"
     )
+    proxy: ProxyAddress | None = Field(
+        None,
+        description="address of its own proxy, or `none` for none; `network.proxy` if unset",
+    )
+    ca_file: ExistingFile | None = Field(
+        None, description="path of a PEM file that is trusted in place of `network.ca_file`"
+    )
+    allow_plain_http: bool | None = Field(
+        None, description="whether its address may be plain `http://`; `network.allow_plain_http` if unset"
+    )
 
     @field_validator("id")
     @classmethod
@@ -292,6 +337,15 @@ class Provider(Section):
             raise ValueError(f"is needed, since no vendor is called {named}; or set vendor")
         return value
 
+    @field_validator("proxy")
+    @classmethod
+    def _usable(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        named = VENDORS.get(info.data.get("vendor") or info.data.get("id") or "")
+        address = info.data.get("base_url") or (named.base_url if named else "")
+        if _address_in(value) and is_this_machine(urlsplit(address).hostname or ""):
+            raise ValueError("is of no use: this provider is on this machine, which is reached straight")
+        return value
+
     @property
     def row(self) -> Vendor | None:
         """The vendor whose row fills in what is missing.
@@ -302,6 +356,18 @@ class Provider(Section):
         if self.vendor is None and self.base_url is not None:
             return None
         return VENDORS[self.vendor or self.id]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is sent to its address can be read on the way: key, prompts and answers."""
+        parts = urlsplit(self.base_url or "")
+        return parts.scheme == "http" and not is_this_machine(parts.hostname or "")
+
+
+IN_THE_CLEAR = (
+    "is plain HTTP beyond this machine: key, prompts and answers could be read on the way; "
+    "use https://, or set allow_plain_http = true for this provider to accept that"
+)
 
 
 def repeated(ids: list[str]) -> list[str]:
@@ -335,20 +401,69 @@ class Document(Section):
             raise PydanticCustomError("repeated_ids", message, {"twice": ", ".join(twice)})
         return value
 
+    def in_the_clear(self) -> tuple[int, ...]:
+        """The providers, by their place, whose address is plain HTTP though nothing allows it."""
+        return tuple(
+            index
+            for index, provider in enumerate(self.providers)
+            if provider.is_plain and not self._may_be_plain(provider)
+        )
+
+    def _may_be_plain(self, provider: Provider) -> bool:
+        own = provider.allow_plain_http
+        return self.network.allow_plain_http if own is None else own
+
 
 class Settings(Document):
     """All settings, with the keys and files that were found with them; never changes.
 
     `keys` holds the keys that the environment offers, by variable, and `variables` what it says of vendors'
     addresses; nothing else reads the environment. `fingerprint` is that of the places they come from, empty
-    for settings that a program made.
+    for settings that a program made. `proxy_setting` is what `network.proxy` was filled from: itself, or a
+    variable such as PROXY_URL.
     """
 
     keys: Mapping[str, SecretStr] = Field({}, repr=False, exclude=True)
     variables: Mapping[str, str] = Field({}, repr=False, exclude=True)
     files: tuple[Path, ...] = ()
     fingerprint: str = Field("", repr=False, exclude=True)
+    proxy_setting: str = Field("network.proxy", repr=False, exclude=True)
+
+    @model_validator(mode="after")
+    def _nothing_in_the_clear(self) -> Self:
+        for index in self.in_the_clear():
+            raise ValueError(f"providers[{index}].base_url {IN_THE_CLEAR}")
+        return self
 
     def key(self, *variables: str) -> SecretStr | None:
         """The first of the keys in `variables` that there is."""
         return next((self.keys[name] for name in variables if name in self.keys), None)
+
+    def way_out(self, provider: str = "") -> WayOut:
+        """The way to the provider of this id; to one that nothing is said about, the way of the network."""
+        network = self.network
+        way = WayOut(
+            proxy=_address_in(network.proxy),
+            no_proxy=network.no_proxy,
+            ca_file=network.ca_file,
+            allow_plain_http=network.allow_plain_http,
+            proxy_setting=self.proxy_setting,
+        )
+        own = next((known for known in self.providers if known.id == provider), None)
+        return way if own is None else _own_way(own, way)
+
+
+def _own_way(provider: Provider, way: WayOut) -> WayOut:
+    """The way of the network, with what a provider wants otherwise.
+
+    Its own proxy holds for all that it asks: `no_proxy` is about the proxy that everybody has.
+    """
+    changes: dict[str, object] = {"plain_http_setting": f"providers[].allow_plain_http of {provider.id}"}
+    if provider.proxy is not None:
+        changes |= {"proxy": _address_in(provider.proxy), "no_proxy": ()}
+        changes["proxy_setting"] = f"providers[].proxy of {provider.id}"
+    if provider.ca_file is not None:
+        changes |= {"ca_file": provider.ca_file, "ca_setting": f"providers[].ca_file of {provider.id}"}
+    if provider.allow_plain_http is not None:
+        changes["allow_plain_http"] = provider.allow_plain_http
+    return msgspec.structs.replace(way, **changes)
