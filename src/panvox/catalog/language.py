@@ -220,7 +220,7 @@ def _compared(word: str) -> Compared | None:
         raise SelectionError(f"{word!r} does not say what to compare; write for example 'price<1'")
     field = FIELDS.get(written.casefold())
     if not field:
-        raise _unknown("field", written, FIELDS)
+        raise _unknown("field", written, dict.fromkeys(FIELDS.values()))
     operator = next(known for known in OPERATORS if known == sign)
     shown = value.replace("_", "").casefold()
     if field == "released":
