@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from panvox.catalog.language import parse
 from panvox.catalog.selection import explain, select
 from panvox.catalog.terms import (
     ATTRIBUTES,
+    COUNTED,
     FIELDS,
     OPERATORS,
     STATES,
@@ -109,7 +112,7 @@ ENTRIES = (
 )
 GPT_5, MINI, GROQ, FREE, NEBIUS, BOX, ODD = (entry.name for entry in ENTRIES)
 PROBES = {
-    GPT_5: Probe(model=GPT_5, life=Life.ANSWERS, at=NOW - 2 * DAY),
+    GPT_5: Probe(model=GPT_5, life=Life.ANSWERS, at=NOW - 8 * DAY),
     GROQ: Probe(model=GROQ, life=Life.ANSWERS, at=NOW - 60),
     FREE: Probe(model=FREE, life=Life.REFUSES, at=NOW - 60),
     MINI: Probe(model=MINI, life=Life.GONE, at=NOW - 60),
@@ -362,7 +365,7 @@ def test_without_probes_nothing_is_alive_and_how_to_probe_is_told() -> None:
 
 
 def test_a_probe_counts_as_long_as_it_is_said_to() -> None:
-    chosen = select(["alive"], ENTRIES, probes=PROBES, probe_age=3 * DAY, now=NOW)
+    chosen = select(["alive"], ENTRIES, probes=PROBES, probe_age=9 * DAY, now=NOW)
     assert [entry.name for entry in chosen] == [GPT_5, GROQ]
 
 
@@ -376,6 +379,16 @@ def test_patterns_can_be_checked_before_there_is_a_catalogue() -> None:
         parse([" , "])
     with pytest.raises(SelectionError, match=r"(?s)'x'.*\n.*'y'"):
         parse(["price<x", "context<y"])
+
+
+def test_the_page_is_written_in_the_language_and_names_all_of_it() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "selection.md").read_text()
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    parse(
+        [selection for cell in cells for selection in re.findall("`(.+?)`", cell) if selection not in FIELDS]
+    )
+    named = {*FIELDS, *ATTRIBUTES, *STATES, *COUNTED, *Capability}
+    assert [word for word in named if not re.search(rf"`{re.escape(word)}[`:<>=]", page)] == []
 
 
 # --- chance -------------------------------------------------------------------------------------------

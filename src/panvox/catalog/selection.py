@@ -32,7 +32,7 @@ from panvox.errors import SelectionError
 
 Panels = Mapping[str, Sequence[str]]
 
-PROBE_AGE = 604_800.0  # seconds; the default of `network.probe_age` in the settings
+PROBE_AGE = 604_800.0  # seconds; the default of `catalogue.probe_age` in the settings
 
 _NOTHING_FOUND = "no models were found; `panvox doctor` tells where they were looked for"
 _MOST_REASONS = 3
