@@ -365,7 +365,7 @@ def test_without_probes_nothing_is_alive_and_how_to_probe_is_told() -> None:
 
 
 def test_a_probe_counts_as_long_as_it_is_said_to() -> None:
-    chosen = select(["alive"], ENTRIES, probes=PROBES, probe_age=9 * DAY, now=NOW)
+    chosen = select(["alive"], ENTRIES, probes=PROBES, probes_last=9 * DAY, now=NOW)
     assert [entry.name for entry in chosen] == [GPT_5, GROQ]
 
 

@@ -137,7 +137,7 @@ def figure(value: float | str) -> str:
     """A value for people: 131,072 or 0.40 or 0.0625; a date as it is."""
     if isinstance(value, str):
         return value
-    if value == int(value) and not 0 < value < 10:
+    if value % 1 == 0 and not 0 < value < 10:
         return f"{value:,.0f}"
     return f"{value:,.2f}" if round(value, 2) == value else f"{value:.6g}"
 

@@ -32,7 +32,7 @@ from panvox.errors import SelectionError
 
 Panels = Mapping[str, Sequence[str]]
 
-PROBE_AGE = 604_800.0  # seconds; the default of `catalogue.probe_age` in the settings
+PROBES_LAST = 604_800.0  # seconds; the default of `catalogue.probe_age` in the settings
 
 _NOTHING_FOUND = "no models were found; `panvox doctor` tells where they were looked for"
 _MOST_REASONS = 3
@@ -55,20 +55,20 @@ def select(
     *,
     panels: Panels | None = None,
     probes: Mapping[str, Probe] | None = None,
-    probe_age: float = PROBE_AGE,
+    probes_last: float = PROBES_LAST,
     now: float | None = None,
     seed: int | None = None,
 ) -> tuple[Entry, ...]:
     """The entries that `patterns` mean; see `docs/selection.md` for the language.
 
-    `probes` are the last ones by the names of entries, good for `probe_age` seconds; `now` is in seconds
+    `probes` are the last ones by the names of entries, good for `probes_last` seconds; `now` is in seconds
     since 1970; `seed` decides what chance takes, anew each time if it is None.
 
     Raises `SelectionError` with a line for each term that cannot be read or that nothing fits: the nearest
     names, what there is, or which condition left nothing over. An exclusion that nothing fits is fine: what
     it keeps out may just not be there today.
     """
-    proofs = Proofs(probes or {}, time.time() if now is None else now, probe_age)
+    proofs = Proofs(probes or {}, time.time() if now is None else now, probes_last)
     outcome = _World(entries, panels, proofs, seed).outcome(patterns)
     if not outcome.chosen:
         raise SelectionError(outcome.shortfall(patterns))
@@ -81,7 +81,7 @@ def explain(
     *,
     panels: Panels | None = None,
     probes: Mapping[str, Probe] | None = None,
-    probe_age: float = PROBE_AGE,
+    probes_last: float = PROBES_LAST,
     now: float | None = None,
     seed: int | None = None,
 ) -> tuple[Explanation, ...]:
@@ -90,7 +90,7 @@ def explain(
     Raises `SelectionError` for what cannot be read and for names that nobody has; where conditions leave
     nothing over, unlike `select`, it tells so entry by entry.
     """
-    proofs = Proofs(probes or {}, time.time() if now is None else now, probe_age)
+    proofs = Proofs(probes or {}, time.time() if now is None else now, probes_last)
     outcome = _World(entries, panels, proofs, seed, lenient=True).outcome(patterns)
     names = {entry.name for entry in outcome.chosen}
     return tuple(Explanation(entry, entry.name in names, outcome.words(entry)) for entry in entries)
