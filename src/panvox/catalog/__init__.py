@@ -11,7 +11,12 @@ capabilities   what a model can do, with the evidence
 assembly       offers to the whole catalogue
 index          the whole catalogue on the disk, and when it holds
 weights        which weights stand behind a name
-selection      the selection language
+selection      which entries a selection means, and why
+language       the selection language as text
+terms          what a selection is made of, as values
+names          what names and globs mean, and what is near to one that means nothing
+conditions     what a condition means for an entry
+pickers        which of the entries that fit are taken
 
 Names are imported from these modules, each of which loads no more than it needs: `panvox models` shows a
 catalogue from the disk before a network library could be loaded.

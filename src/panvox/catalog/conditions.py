@@ -44,10 +44,10 @@ class Proofs(msgspec.Struct, frozen=True):
         return "its probe is too old" if entry.name in self.probes else "not probed"
 
 
-class Test(msgspec.Struct, frozen=True):
+class Check(msgspec.Struct, frozen=True):
     """A condition at work.
 
-    `words` tells why an entry fits, or why not. Where `among` is set, no other entry can fit; `costly` tests
+    `words` tells why an entry fits, or why not. Where `among` is set, no other entry can fit; `costly` checks
     are better made last.
     """
 
@@ -80,11 +80,11 @@ NUMBERS: dict[str, Callable[[Entry], float | None]] = {
 }
 
 
-def test_of(condition: Named | Of | Can | Proven | Compared, names: Names, proofs: Proofs) -> Test:
-    """The test that a condition asks for."""
+def check_of(condition: Named | Of | Can | Proven | Compared, names: Names, proofs: Proofs) -> Check:
+    """The check that a condition asks for."""
     match condition:
         case Named(glob="*"):
-            return Test(lambda _: True, lambda _: "all")
+            return Check(lambda _: True, lambda _: "all")
         case Named():
             return _named(condition, names)
         case Of(attribute=attribute, glob=glob):
@@ -99,7 +99,7 @@ def test_of(condition: Named | Of | Can | Proven | Compared, names: Names, proof
         case Proven():
             return _proven(condition, proofs)
         case Compared():
-            return _compared(condition, _reading(condition, proofs))
+            return _compared(condition, proofs)
 
 
 def age(entry: Entry, now: float) -> float | None:
@@ -118,42 +118,43 @@ def bounds(condition: Condition, entries: Sequence[Entry], proofs: Proofs) -> st
         return "; nothing has been probed, `panvox models probe` does it"
     if not isinstance(condition, Compared):
         return ""
-    read, field = _reading(condition, proofs), _title(condition)
+    read = _reading(condition, proofs)
     known = [value for entry in entries if (value := read(entry)) is not None]
     if not known:
-        return f"; the {field} of none is known"
+        return f"; the {_title(condition)} of none is known"
     missing = len(entries) - len(known)
     unknown = f"of {missing:,} it is not known" if missing else ""
     if condition.operator in ("=", "!="):
         return f"; {unknown}" if unknown else ""
+    low, high = ("earliest", "latest") if condition.field == "released" else ("lowest", "highest")
     lowest = condition.operator in ("<", "<=")
     value = sorted(known, key=_sortable)[0 if lowest else -1]
-    told = f"; the {'lowest' if lowest else 'highest'} {field} is {figure(value)}"
+    told = f"; the {low if lowest else high} {_title(condition)} is {figure(value)}{_unit(condition)}"
     return f"{told}, {unknown}" if unknown else told
 
 
 def figure(value: float | str) -> str:
-    """A value for people: 131,072 or 0.40 or 0.0001; a date as it is."""
+    """A value for people: 131,072 or 0.40 or 0.0625; a date as it is."""
     if isinstance(value, str):
         return value
-    if value == int(value) and not 0 < value < 10:
+    if value % 1 == 0 and not 0 < value < 10:
         return f"{value:,.0f}"
-    return f"{value:,.2f}" if round(value, 2) == value else f"{value:.4g}"
+    return f"{value:,.2f}" if round(value, 2) == value else f"{value:.6g}"
 
 
-def _plain(condition: Affirmed, fits: Callable[[Entry], bool]) -> Test:
-    return Test(fits, lambda entry: str(condition) if fits(entry) else f"not {condition}")
+def _plain(condition: Affirmed, fits: Callable[[Entry], bool]) -> Check:
+    return Check(fits, lambda entry: str(condition) if fits(entry) else f"not {condition}")
 
 
-def _told(condition: Of, fits: Callable[[Entry], bool], value: Callable[[Entry], str]) -> Test:
-    return Test(
+def _told(condition: Of, fits: Callable[[Entry], bool], value: Callable[[Entry], str]) -> Check:
+    return Check(
         fits,
         lambda entry: value(entry) if fits(entry) else f"{value(entry)} is not {condition.glob}",
         costly=True,
     )
 
 
-def _named(condition: Named, names: Names) -> Test:
+def _named(condition: Named, names: Names) -> Check:
     found = names.exactly(condition.glob)
     if found is None:
         return msgspec.structs.replace(_plain(condition, names.fitting(condition.glob)), costly=True)
@@ -161,33 +162,41 @@ def _named(condition: Named, names: Names) -> Test:
     return msgspec.structs.replace(_plain(condition, lambda entry: entry.name in known), among=found)
 
 
-def _proven(condition: Proven, proofs: Proofs) -> Test:
+def _proven(condition: Proven, proofs: Proofs) -> Check:
     states = {"alive": (Life.ANSWERS,), "gone": (Life.GONE,), "probed": tuple(Life)}[condition.state]
 
     def fits(entry: Entry) -> bool:
         return proofs.of(entry) in states
 
-    return Test(
+    return Check(
         fits, lambda entry: str(condition) if fits(entry) else f"not {condition} ({proofs.words(entry)})"
     )
 
 
-def _compared(condition: Compared, read: Callable[[Entry], float | str | None]) -> Test:
+def _compared(condition: Compared, proofs: Proofs) -> Check:
+    read = _reading(condition, proofs)
+    fits = _in_date(condition) if condition.field == "released" else _in_number(condition, read)
+
+    def words(entry: Entry) -> str:
+        value = read(entry)
+        if value is None:
+            return f"{_title(condition)} is not known"
+        if condition.field == "released" and _vaguer(entry.released, condition.shown):
+            return f"of the release date only {entry.released} is known"
+        sign = f"{'' if fits(entry) else 'is not '}{condition.operator}"
+        return f"{condition.field} {figure(value)}{_unit(condition)} {sign} {condition.shown}"
+
+    return Check(fits, words)
+
+
+def _in_number(condition: Compared, read: Callable[[Entry], float | str | None]) -> Callable[[Entry], bool]:
     holds, bound = _HOLDS[condition.operator], condition.bound
 
     def fits(entry: Entry) -> bool:
         value = read(entry)
         return value is not None and holds(value, bound)
 
-    def words(entry: Entry) -> str:
-        value = read(entry)
-        if value is None:
-            return f"{_title(condition)} is not known"
-        sign = f"{'' if fits(entry) else 'is not '}{condition.operator}"
-        days = " days" if condition.field == "age" else ""
-        return f"{condition.field} {figure(value)}{days} {sign} {condition.shown}"
-
-    return Test(_in_date(condition) if condition.field == "released" else fits, words)
+    return fits
 
 
 def _in_date(condition: Compared) -> Callable[[Entry], bool]:
@@ -196,11 +205,14 @@ def _in_date(condition: Compared) -> Callable[[Entry], bool]:
 
     def fits(entry: Entry) -> bool:
         released = entry.released[: len(bound)]
-        if bound.startswith(released) and released != bound:
-            return False  # not known as far as that
-        return holds(released, bound[: len(released)])
+        return not _vaguer(released, bound) and holds(released, bound[: len(released)])
 
     return fits
+
+
+def _vaguer(date: str, bound: str) -> bool:
+    """Whether a date leaves open on which side of `bound` it is."""
+    return len(date) < len(bound) and bound.startswith(date)
 
 
 def _reading(condition: Compared, proofs: Proofs) -> Callable[[Entry], float | str | None]:
@@ -215,7 +227,11 @@ def _reading(condition: Compared, proofs: Proofs) -> Callable[[Entry], float | s
 
 
 def _title(condition: Compared) -> str:
-    return "release date" if condition.field in ("released", "age") else condition.field
+    return "release date" if condition.field == "released" else condition.field
+
+
+def _unit(condition: Compared) -> str:
+    return "d" if condition.field == "age" else ""
 
 
 def _sortable(value: float | str) -> tuple[float, str]:

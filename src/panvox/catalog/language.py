@@ -44,6 +44,7 @@ from panvox.errors import SelectionError
 _QUOTED = r'"(?:[^"]|"")*+"'
 # What takes away; then what is in quotes, an operator with the spaces around it, or any other letter.
 _WORD = re.compile(rf'(?:[!-]\s*+)*+(?:{_QUOTED}|\s*+(?:[<>]=?+|!?+=)\s*+|[^\s,"])*+')
+_SIGNS = re.compile(r"(?:[!-]\s*+)*+")
 _SPACE = re.compile(r"\s*+")
 _COMPARISON = re.compile(r"([a-z][\w.]*)?\s*(<=|>=|!=|<|>|=)\s*(.*)", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([km]?)", re.ASCII)
@@ -141,9 +142,8 @@ def _term(words: list[str]) -> Term | SelectionError:
 
 def _part(word: str) -> Condition | Picker:
     """What one word means."""
-    bare, signs = word, 0
-    while bare[:1] in ("!", "-"):
-        bare, signs = bare[1:].lstrip(), signs + 1
+    end = _end(_SIGNS, word, 0)
+    bare, signs = word[end:], sum(map(word[:end].count, "!-"))
     if not bare:
         raise SelectionError(f"{word!r} does not say what to leave out; write '!openai/*'")
     part = _affirmed(bare)
@@ -220,7 +220,7 @@ def _compared(word: str) -> Compared | None:
         raise SelectionError(f"{word!r} does not say what to compare; write for example 'price<1'")
     field = FIELDS.get(written.casefold())
     if not field:
-        raise _unknown("field", written, FIELDS)
+        raise _unknown("field", written, dict.fromkeys(FIELDS.values()))
     operator = next(known for known in OPERATORS if known == sign)
     shown = value.replace("_", "").casefold()
     if field == "released":

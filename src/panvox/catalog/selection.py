@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from panvox.catalog.conditions import Proofs, Test, bounds, test_of
+from panvox.catalog.conditions import Check, Proofs, bounds, check_of
 from panvox.catalog.entries import Entry, Probe
 from panvox.catalog.language import read_terms
 from panvox.catalog.names import Names
@@ -32,7 +32,7 @@ from panvox.errors import SelectionError
 
 Panels = Mapping[str, Sequence[str]]
 
-PROBES_LAST = 86_400.0  # seconds; free models in particular come and go from one day to the next
+PROBES_LAST = 604_800.0  # seconds; the default of `catalogue.probe_age` in the settings
 
 _NOTHING_FOUND = "no models were found; `panvox doctor` tells where they were looked for"
 _MOST_REASONS = 3
@@ -68,8 +68,8 @@ def select(
     names, what there is, or which condition left nothing over. An exclusion that nothing fits is fine: what
     it keeps out may just not be there today.
     """
-    world = _World(entries, panels, probes, probes_last, now, seed)
-    outcome = world.outcome(patterns)
+    proofs = Proofs(probes or {}, time.time() if now is None else now, probes_last)
+    outcome = _World(entries, panels, proofs, seed).outcome(patterns)
     if not outcome.chosen:
         raise SelectionError(outcome.shortfall(patterns))
     return tuple(outcome.chosen)
@@ -90,8 +90,8 @@ def explain(
     Raises `SelectionError` for what cannot be read and for names that nobody has; where conditions leave
     nothing over, unlike `select`, it tells so entry by entry.
     """
-    world = _World(entries, panels, probes, probes_last, now, seed, lenient=True)
-    outcome = world.outcome(patterns)
+    proofs = Proofs(probes or {}, time.time() if now is None else now, probes_last)
+    outcome = _World(entries, panels, proofs, seed, lenient=True).outcome(patterns)
     names = {entry.name for entry in outcome.chosen}
     return tuple(Explanation(entry, entry.name in names, outcome.words(entry)) for entry in entries)
 
@@ -122,19 +122,15 @@ class _World:
         self,
         entries: Sequence[Entry],
         panels: Panels | None,
-        probes: Mapping[str, Probe] | None,
-        probes_last: float,
-        now: float | None,
+        proofs: Proofs,
         seed: int | None,
         *,
         lenient: bool = False,
     ) -> None:
         if not entries:
             raise SelectionError(_NOTHING_FOUND)
-        self.entries = entries
+        self.entries, self.proofs, self.lenient = entries, proofs, lenient
         self.names = Names(entries)
-        self.proofs = Proofs(probes or {}, time.time() if now is None else now, probes_last)
-        self.lenient = lenient
         self._panels = panels or {}
         self._seed = int.from_bytes(os.urandom(8), "big") if seed is None else seed
         self._outcomes: dict[str, _Outcome] = {}
@@ -142,18 +138,18 @@ class _World:
     def outcome(self, patterns: Sequence[str], outer: tuple[str, ...] = ()) -> _Outcome:
         """What comes of `patterns`; `outer` are the panels that these are part of."""
         adding: list[_Adding] = []
-        exclusions: list[Test] = []
+        exclusions: list[Check] = []
         pickers: list[Picker] = []
         problems: list[str] = []
         for term in read_terms(patterns):
             try:
                 if isinstance(term, SelectionError):
                     raise term
-                tests = [self._test(condition, outer) for condition in term.conditions]
+                checks = [self._check(condition, outer) for condition in term.conditions]
                 if term.adds:
-                    adding.append(_Adding(term, tests, self))
+                    adding.append(_Adding(term, checks, self))
                 else:
-                    exclusions += tests
+                    exclusions += checks
                     pickers += term.pickers
             except SelectionError as error:
                 problems.append(str(error))
@@ -168,14 +164,14 @@ class _World:
             stages.append(pick(picker, stages[-1].taken if stages else entries, self.proofs, self._seed))
         return stages
 
-    def _test(self, condition: Condition, outer: tuple[str, ...]) -> Test:
+    def _check(self, condition: Condition, outer: tuple[str, ...]) -> Check:
         if isinstance(condition, Not):
-            return _opposite(condition, self._test(condition.condition, outer))
+            return _opposite(condition, self._check(condition.condition, outer))
         if isinstance(condition, InPanel):
             return self._panel(condition, outer)
-        return test_of(condition, self.names, self.proofs)
+        return check_of(condition, self.names, self.proofs)
 
-    def _panel(self, condition: InPanel, outer: tuple[str, ...]) -> Test:
+    def _panel(self, condition: InPanel, outer: tuple[str, ...]) -> Check:
         panel = condition.panel
         if panel in outer:
             raise SelectionError(f"the panel @{panel} contains itself: @{' → @'.join((*outer, panel))}")
@@ -194,16 +190,16 @@ class _World:
         names = {entry.name for entry in outcome.chosen}
 
         def words(entry: Entry) -> str:
-            return f"{'' if entry.name in names else 'not '}in @{panel} ({outcome.words(entry)})"
+            return f"{'' if entry.name in names else 'not '}{condition} ({outcome.words(entry)})"
 
-        return Test(lambda entry: entry.name in names, words, among=outcome.chosen)
+        return Check(lambda entry: entry.name in names, words, among=outcome.chosen)
 
 
 class _Adding:
     """A term that adds models, and those that it adds."""
 
-    def __init__(self, term: Term, tests: Sequence[Test], world: _World) -> None:
-        self._tests = tests
+    def __init__(self, term: Term, checks: Sequence[Check], world: _World) -> None:
+        self._checks = checks
         fitting = self._fitting(world.entries)
         self._stages = world.picked(term.pickers, fitting)
         self.names = {entry.name for entry in (self._stages[-1].taken if self._stages else fitting)}
@@ -212,21 +208,23 @@ class _Adding:
 
     def words(self, entry: Entry) -> str:
         """Why the term adds an entry, or why not."""
-        if missed := next((test for test in self._tests if not test.fits(entry)), None):
+        if missed := next((check for check in self._checks if not check.fits(entry)), None):
             return missed.words(entry)
-        return ", ".join([*(test.words(entry) for test in self._tests), *_picks(self._stages, entry)])
+        return _joined([check.words(entry) for check in self._checks], self._stages, entry)
 
     def _fitting(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        left = min((test.among for test in self._tests if test.among is not None), key=len, default=entries)
-        for test in sorted(self._tests, key=lambda test: test.costly):
-            left = list(filter(test.fits, left))
+        left = min(
+            (check.among for check in self._checks if check.among is not None), key=len, default=entries
+        )
+        for check in sorted(self._checks, key=lambda check: check.costly):
+            left = list(filter(check.fits, left))
         return left
 
     def _complain(self, term: Term, world: _World, fitting: Sequence[Entry]) -> None:
         unknown = [
             world.names.complaint(condition)
-            for condition, test in zip(term.conditions, self._tests, strict=True)
-            if isinstance(condition, Named | Of) and not any(map(test.fits, world.entries))
+            for condition, check in zip(term.conditions, self._checks, strict=True)
+            if isinstance(condition, Named | Of) and not any(map(check.fits, world.entries))
         ]
         single = len(term.conditions) == 1
         if unknown:
@@ -242,8 +240,8 @@ class _Adding:
     def _emptied(self, term: Term, world: _World) -> str:
         """Which condition left nothing over."""
         left, before = world.entries, Term()
-        for condition, test in zip(term.conditions, self._tests, strict=True):
-            kept = list(filter(test.fits, left))
+        for condition, check in zip(term.conditions, self._checks, strict=True):
+            kept = list(filter(check.fits, left))
             if not kept:
                 hint = bounds(condition, left, world.proofs)
                 if not before.conditions:
@@ -261,15 +259,15 @@ class _Outcome:
     def __init__(
         self,
         adding: Sequence[_Adding],
-        exclusions: Sequence[Test],
+        exclusions: Sequence[Check],
         pickers: Sequence[Picker],
         world: _World,
     ) -> None:
         self._adding, self._exclusions, self._pickers = adding, exclusions, pickers
         names = set().union(*(term.names for term in adding))
         self._left = [entry for entry in world.entries if entry.name in names] if adding else world.entries
-        for test in exclusions:
-            self._left = list(filter(test.fits, self._left))
+        for check in exclusions:
+            self._left = list(filter(check.fits, self._left))
         self._stages = world.picked(pickers, self._left)
         self.chosen = self._stages[-1].taken if self._stages else self._left
 
@@ -278,11 +276,10 @@ class _Outcome:
         taker = next((term for term in self._adding if entry.name in term.names), None)
         if self._adding and not taker:
             return self._untaken(entry)
-        if excluder := next((test for test in self._exclusions if not test.fits(entry)), None):
+        if excluder := next((check for check in self._exclusions if not check.fits(entry)), None):
             return excluder.words(entry)
-        reason = [taker.words(entry)] if taker else ["not excluded"] if self._exclusions else []
-        picks = _picks(self._stages, entry)
-        return ", ".join([*reason, *picks])
+        reasons = [taker.words(entry)] if taker else ["not excluded"] if self._exclusions else []
+        return _joined(reasons, self._stages, entry)
 
     def shortfall(self, patterns: Sequence[str]) -> str:
         """Why nothing is chosen."""
@@ -297,25 +294,25 @@ class _Outcome:
         return "; ".join([*reasons, *([f"nor does it fit {more} more terms"] if more > 0 else [])])
 
 
-def _opposite(condition: Not, test: Test) -> Test:
+def _opposite(condition: Not, check: Check) -> Check:
     def words(entry: Entry) -> str:
-        told = test.words(entry)
-        if not test.fits(entry):
+        told = check.words(entry)
+        if not check.fits(entry):
             return told
         detail = "" if told == str(condition.condition) else f" ({told})"
         return f"excluded by {condition}{detail}"
 
-    return Test(lambda entry: not test.fits(entry), words, costly=test.costly)
+    return Check(lambda entry: not check.fits(entry), words, costly=check.costly)
 
 
-def _picks(stages: Sequence[Picked], entry: Entry) -> list[str]:
-    """What the pickers say of an entry; where one does not take it, that alone."""
+def _joined(reasons: Sequence[str], stages: Sequence[Picked], entry: Entry) -> str:
+    """The reasons and what each picker says; where one did not take the entry, that alone."""
     said: list[str] = []
     for stage in stages:
         if entry.name not in stage.names:
-            return [stage.words(entry)]
+            return stage.words(entry)
         said.append(stage.words(entry))
-    return said
+    return ", ".join([*reasons, *said])
 
 
 def _unpicked(pickers: Sequence[Picker], stages: Sequence[Picked], count: int) -> str:
