@@ -2,9 +2,9 @@
 
 from panvox.catalog.discovery import discover
 from panvox.catalog.entries import Catalogue, Entry, Problem
+from panvox.catalog.lineage import kin, lineage
 from panvox.catalog.selection import default_selection, select
 from panvox.catalog.sources import Source, sources
-from panvox.catalog.weights import lineage
 
 __all__ = [
     "Catalogue",
@@ -13,6 +13,7 @@ __all__ = [
     "Source",
     "default_selection",
     "discover",
+    "kin",
     "lineage",
     "select",
     "sources",

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from panvox.catalog.entries import Catalogue, Entry, Problem
+from panvox.catalog.lineage import lineage
 from panvox.catalog.sources import Source
-from panvox.catalog.weights import lineage
 from panvox.errors import Failure, Internal, TimedOut, Unauthorised
 from panvox.protocols import Dialect, Listing, Transport
 from panvox.redaction import masked
