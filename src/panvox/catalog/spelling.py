@@ -35,11 +35,11 @@ _AUTHOR = re.compile(
     rf"-(?={_FAMILIES})"
 )
 _TAIL = re.compile(
-    r"-(?:gguf|ggml|gptq|awq|exl[23]|mlx|bnb|marlin|imatrix|hf"
+    r"(?:-(?:gguf|ggml|gptq|awq|exl[23]|mlx|bnb|marlin|imatrix|hf"
     r"|fp(?:4|8|16|32)(?:-(?:dynamic|fast|throughput))?|bf16|f16|f32|nvfp4|mxfp[48]|int[348](?:-mixed-ar)?"
     r"|[2-8]-?bit|w\da\d+"
     r"|i?q[1-8](?:-(?:k|[01]|xx?s|nl))?(?:-(?:xl|l|m|s|xs))?"
-    r"|free|maas|original|tee|tput)$"
+    r"|free|maas|original|tee|tput))+$"
 )
 _FAMILY_SPELLINGS = (
     # Hugging Face's Meta-Llama-3.1-8B, so without -Instruct, is the base; hosts' llama-3.1-8b is not.
@@ -79,7 +79,6 @@ def _separated(name: str) -> str:
         if "/versions/" in name and (registered := _AZURE_REGISTRY.search(name)):
             name = registered[1]
         name = name.rpartition("/")[2]
-    name = name.removeprefix("hf:")
     if "." in name:
         name = _REGION.sub("", name)
     if ":" in name:
