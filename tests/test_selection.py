@@ -1,4 +1,4 @@
-"""The selection language, what is asked without a selection, and which names are the same weights."""
+"""The selection language, and what is asked without a selection."""
 # ruff: noqa: E501 - problems are written as people see them, one line each
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from panvox.catalog.entries import Entry
+from panvox.catalog.lineage import lineage
 from panvox.catalog.selection import default_selection, select
-from panvox.catalog.weights import lineage
 from panvox.errors import SelectionError
 
 
@@ -166,69 +166,3 @@ def test_without_a_selection_many_paid_models_are_not_asked() -> None:
     )
     with pytest.raises(SelectionError, match=r"choose with --models 'openai/\*'"):
         default_selection(ENTRIES[:3], paid_limit=0)
-
-
-# --- lineages ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("word", "models"),
-    [
-        (
-            "llama-3-3-70b-instruct",
-            [
-                "meta-llama/Llama-3.3-70B-Instruct",
-                "meta-llama/llama-3.3-70b-instruct:free",
-                "accounts/fireworks/models/llama-v3p3-70b-instruct",
-                "Meta-Llama-3.3-70B-Instruct",
-                "llama3.3:70b-instruct-q4_K_M",
-                "llama3.3:70b-instruct-fp16",
-                "bartowski/Llama-3.3-70B-Instruct-GGUF",
-                "RedHatAI/Llama-3.3-70B-Instruct-FP8",
-                "casperhansen/llama-3.3-70b-instruct-awq",
-                "Llama-3.3-70B-Instruct-IQ4_XS.gguf",
-                "@cf/meta/llama-3.3-70b-instruct",
-            ],
-        ),
-        ("llama-3-3-70b-instruct-turbo", ["meta-llama/Llama-3.3-70B-Instruct-Turbo"]),
-        (
-            "qwen3-8b",
-            [
-                "qwen3:8b",
-                "Qwen/Qwen3-8B",
-                "qwen/qwen3-8b:free",
-                "mlx-community/Qwen3-8B-4bit",
-                "qwen3:8b-q8_0",
-            ],
-        ),
-        (
-            "qwen2-5-72b-instruct",
-            ["Qwen/Qwen2.5-72B-Instruct", "accounts/fireworks/models/qwen2p5-72b-instruct"],
-        ),
-        ("deepseek-v3-1", ["deepseek-ai/DeepSeek-V3.1", "accounts/fireworks/models/deepseek-v3p1"]),
-        ("kimi-k2-thinking", ["hf:moonshotai/Kimi-K2-Thinking", "moonshotai/kimi-k2-thinking"]),
-        ("gemini-2-5-pro", ["models/gemini-2.5-pro", "google/gemini-2.5-pro", "gemini-2.5-pro"]),
-        ("gpt-4o-2024-08-06", ["openai/gpt-4o-2024-08-06"]),
-        ("gpt-4o", ["openai/gpt-4o", "gpt-4o", "openai/gpt-4o:online"]),
-        ("chatgpt-4o-latest", ["openai/chatgpt-4o-latest"]),
-        ("gpt-oss-120b", ["openai/gpt-oss-120b", "gpt-oss:120b", "gpt-oss-120b-MXFP4.gguf"]),
-        ("claude-3-7-sonnet", ["anthropic/claude-3.7-sonnet", "anthropic/claude-3.7-sonnet:thinking"]),
-        ("phi4", ["phi4:latest", "phi4"]),
-        ("smollm2-135m-instruct", ["SmolLM2-135M-Instruct.Q4_1.gguf", "SmolLM2-135M-Instruct"]),
-        ("mixtral-8x7b", ["mixtral:8x7b"]),
-        ("gemma-3n-e4b-it", ["google/gemma-3n-e4b-it:free"]),
-        ("trailing/", ["trailing/"]),
-    ],
-)
-def test_one_set_of_weights_is_one_lineage(word: str, models: list[str]) -> None:
-    assert {model: lineage(model) for model in models} == dict.fromkeys(models, word)
-
-
-@given(st.text())
-def test_a_lineage_is_its_own_lineage(model: str) -> None:
-    assert lineage(lineage(model)) == lineage(model)
-
-
-@given(st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,20}[A-Za-z0-9])?", fullmatch=True))
-def test_author_case_offer_and_quantisation_make_no_difference(model: str) -> None:
-    assert lineage(f" author/{model.upper()}:free ") == lineage(f"{model}-GGUF") == lineage(model)

@@ -10,7 +10,8 @@ merge          one record for each model out of all claims
 capabilities   what a model can do, with the evidence
 assembly       offers to the whole catalogue
 index          the whole catalogue on the disk, and when it holds
-weights        which weights stand behind a name
+lineage        which weights stand behind a name, and which they descend from
+strength       how strong models are, by what was published and measured
 selection      which entries a selection means, and why
 language       the selection language as text
 terms          what a selection is made of, as values

@@ -25,6 +25,10 @@ _FORM = 1
 _KNOCK = 0.2  # seconds; on this machine a connection is there or refused at once
 
 
+Stamps = tuple[tuple[str, int], ...]
+"""Files and when each was last changed, in nanoseconds since 1970; 0 for one that is not there."""
+
+
 class Door(msgspec.Struct, frozen=True, array_like=True):
     """A server on this machine, and whether it took connections."""
 
@@ -51,6 +55,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     made: float
     until: float
     packages: float
+    files: Stamps
     doors: tuple[Door, ...]
     ages: Mapping[str, float]
     panels: Mapping[str, tuple[str, ...]]
@@ -71,6 +76,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
             and self.fingerprint == fingerprint
             and self.made <= now < self.until
             and self.packages == packages()
+            and self.files == stamps(Path(name) for name, _ in self.files)
             and all(knock(door.host, door.port) == door.open for door in self.doors)
         )
 
@@ -104,6 +110,18 @@ def doors(urls: Iterable[str]) -> tuple[Door, ...]:
     """What is found at addresses on this machine, each door once."""
     found = {(parts.hostname, parts.port): url for url in urls for parts in (urlsplit(url),)}
     return tuple(Door.at(url) for url in found.values())
+
+
+def stamps(paths: Iterable[Path]) -> Stamps:
+    """When files were last changed."""
+    return tuple((str(path), _changed(path)) for path in paths)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def knock(host: str, port: int) -> bool:

@@ -17,10 +17,10 @@ from typing import Protocol, TypeVar
 
 from panvox.catalog.capabilities import derived
 from panvox.catalog.entries import Capability, Claim, Entry, Record
+from panvox.catalog.lineage import kin, lineage
 from panvox.catalog.overrides import Overrides
 from panvox.catalog.references import first_by_source
 from panvox.catalog.sources import Source
-from panvox.catalog.weights import lineage
 from panvox.protocols import Listing, Prices
 from panvox.settings.vendors import Vendor
 
@@ -129,9 +129,10 @@ _FIRST_CHAT = 1_577_836_800  # 2020; nothing that chats is older
 def _lineage(source: Source, listing: Listing) -> Claim:
     relay = source.vendor.relay
     upstream = listing.id.partition(relay)[2] if relay and relay in listing.id else listing.id
-    if listing.weights:
-        return Claim(lineage(listing.weights), "list", None, f"its weights are {listing.weights}")
-    return Claim(lineage(upstream), "name", None, f"is called {upstream}")
+    by_name, word = lineage(upstream), lineage(upstream, told=listing.weights)
+    if word != by_name:
+        return Claim(word, "list", None, f"its weights are {listing.weights}")
+    return Claim(word, "name", None, f"is called {upstream}")
 
 
 def _free(source: Source, listing: Listing, claims: Mapping[str, list[Claim]]) -> Claim:
@@ -237,11 +238,13 @@ def _ordered(claims: Mapping[str, Sequence[Claim]]) -> dict[str, tuple[Claim, ..
 
 def _entry(source: Source, listing: Listing, name: str, claims: Mapping[str, Sequence[Claim]]) -> Entry:
     free = claims["free"][0].value is True
+    word = _held(claims, "lineage", str) or name
     return Entry(
         name=name,
         provider=source.provider,
         model=listing.id,
-        lineage=_held(claims, "lineage", str) or name,
+        lineage=word,
+        kin=kin(word),
         title=_held(claims, "title", str) or "",
         free=free,
         context=_held(claims, "context", int),

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from panvox.catalog.entries import Claim
-from panvox.catalog.weights import lineage
+from panvox.catalog.lineage import lineage
 from panvox.settings.vendors import Vendor
 
 if TYPE_CHECKING:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 from panvox.catalog.assembly import Assembled, assemble
 from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due
 from panvox.catalog.discovery import Offer, Ways, discover
 from panvox.catalog.entries import Capability, Claim, Entry, Record
-from panvox.catalog.index import Index, doors, packages, save
-from panvox.catalog.merge import Facts, Merging, Strengths, Unmeasured
+from panvox.catalog.index import Index, Stamps, doors, packages, save, stamps
+from panvox.catalog.lineage import lineage
+from panvox.catalog.measurements import read_measurements
+from panvox.catalog.merge import Facts, Merging
 from panvox.catalog.overrides import Overrides
 from panvox.catalog.references import NoReferences, References
 from panvox.catalog.sources import Source, sources
-from panvox.catalog.weights import lineage
+from panvox.catalog.strength import Strengths
 from panvox.providers.weights import find_weights
 from panvox.settings import Settings
 from panvox.settings.places import catalogue_folder
@@ -81,6 +85,7 @@ class Shelf:
             made=now,
             until=min((self._until(source, offer, now) for source, offer in offers), default=now + AT_HOME),
             packages=packages(),
+            files=self._stamps(),
             doors=doors(source.vendor.base_url for source in self.sources if source.vendor.loopback),
             ages=whole.ages,
             panels={name: tuple(patterns) for name, patterns in self._settings.panels.items()},
@@ -98,16 +103,24 @@ class Shelf:
             return now + FAILED
         return offer.at + (min(max_age, AT_HOME) if source.vendor.loopback else max_age)
 
+    def _stamps(self) -> Stamps:
+        own = self._settings.catalogue.strengths
+        return stamps([own] if own is not None else [])
+
     def _merging(self) -> Merging:
         facts: Facts = References() if self._settings.catalogue.offline else NoReferences()
         return Merging(
-            facts=facts, strengths=_strengths(self._settings), overrides=Overrides(self._settings.models)
+            facts=facts,
+            strengths=_strengths(self._settings.catalogue.strengths, self._stamps()),
+            overrides=Overrides(self._settings.models),
         )
 
 
-def _strengths(settings: Settings) -> Strengths:
-    del settings
-    return Unmeasured()
+@lru_cache(1)
+def _strengths(own: Path | None, stamps: Stamps) -> Strengths:
+    """What was published, and what the user has measured. Raises `SettingsError` for wrong lines."""
+    del stamps  # another stamp, another table
+    return Strengths(own=read_measurements(own) if own is not None else ())
 
 
 def _ages(offers: Sequence[tuple[Source, Offer]]) -> dict[str, float]:
