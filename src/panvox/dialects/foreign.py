@@ -13,6 +13,7 @@ import msgspec
 _LONGEST_PAGE = 64 * 1024  # characters searched for a title, and put in order for an excerpt
 _LARGEST_COUNT = 2**53
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f]")
 # Alternatives are tried in order, so that pairs and escaped backslashes are stepped over.
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -32,13 +33,30 @@ def parse(data: bytes) -> object:
         return msgspec.json.decode(data)
     except (ValueError, RecursionError):
         pass
-    text = data.decode("utf-8-sig", errors="replace")
-    whole = _LONE_SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], text)
     try:
-        value: object = json.loads(whole, strict=False)
+        value: object = json.loads(_mended(data), strict=False)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return value
+
+
+def cut_off(data: bytes) -> bool:
+    """Whether JSON text stops too early; False if it is whole, or wrong before its end."""
+    text = _CONTROL.sub(" ", _mended(data)).encode()
+    return any(_stops_early(text + digit) for digit in (b"", b"0"))  # half a number may want a digit
+
+
+def _stops_early(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return "truncated" in str(error)
+    return False
+
+
+def _mended(data: bytes) -> str:
+    text = data.decode("utf-8-sig", errors="replace")
+    return _LONE_SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], text)
 
 
 def text_at(fields: Mapping[str, object], name: str) -> str:

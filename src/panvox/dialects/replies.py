@@ -11,11 +11,10 @@ The first byte decides, since content types are often wrong or missing; only a t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Protocol
 
 from panvox.dialects import sse
-from panvox.dialects.foreign import excerpt, is_page, page_title, parse
+from panvox.dialects.foreign import cut_off, excerpt, is_page, page_title, parse
 from panvox.errors import Failure, Malformed, Truncated
 from panvox.messages import Event
 
@@ -168,9 +167,12 @@ class _Stream:
         last = self._splitter.close()
         if last is not None:
             self._head = None
-            with suppress(Malformed):  # cut off in the middle, which the missing end tells
+            try:
                 if self._take(last, events):
                     return
+            except Malformed:
+                if last.data.startswith(b"{") and not cut_off(last.data):
+                    raise  # else it was cut off in the middle, which the missing end tells
         if self._head and not any(self._head.startswith(f) or f.startswith(self._head) for f in _FIELDS):
             raise unreadable("not a stream of events", self._head)
         self._reading.end(events, complete=False)
@@ -201,9 +203,9 @@ class _Whole:
         try:
             self._reading.whole(data, events)
         except Malformed:
-            if data.rstrip().endswith((b"}", b"]")):
-                raise
-            raise Truncated("The connection closed in the middle of the answer.") from None
+            if cut_off(data):
+                raise Truncated("The connection closed in the middle of the answer.") from None
+            raise
         self._reading.end(events, complete=True)
 
 
