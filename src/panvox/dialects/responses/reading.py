@@ -59,7 +59,8 @@ class ResponseReading:
             self._think("reasoning_summary_text", "\n\n", events)
         elif response := fields_at(fields, "response"):
             if step in _ENDS:
-                self._take_end(response, step, events)
+                status = text_at(response, "status")  # some servers call every end completed
+                self._take_end(response, status if status in _ENDS else step, events)
                 self.end(events, complete=True)
                 return True
             self._take_model(response)
