@@ -103,7 +103,6 @@ PEERS = {
             differs={"filtered": State.EMPTY},
         ),
     )
-    if peer.dialect in DIALECTS
 }
 
 
