@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import cycle
 
 from panvox.errors import UsageError
 from panvox.simulator.answers import Answers, Invented
@@ -19,19 +20,25 @@ from panvox.simulator.chance import seeded
 from panvox.simulator.faults import FAULTS, Fault, find_fault
 from panvox.simulator.latency import Latency
 from panvox.simulator.limits import Limits
+from panvox.simulator.offer import Facts
 from panvox.simulator.replay import Recording, family
+from panvox.simulator.spelling import Spelling
+from panvox.simulator.spellings import find_spelling
 
 _PROVIDERS = ("alder", "birch", "cedar", "hazel", "larch", "maple", "rowan", "willow")
 _MODELS = ("ember", "flint", "gale", "heron", "iris", "kestrel", "nova", "opal")
 _SIZES = ("mini", "small", "medium", "large", "pro")
-_USUAL, _UNLIMITED = Latency(), Limits()
+_USUAL, _UNLIMITED, _UNKNOWN = Latency(), Limits(), Facts()
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MODEL_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualModel:
-    """A model: `accuracy` is the share of right answers, `context` the tokens that fit into its prompt."""
+    """A model: `accuracy` is the share of right answers, `context` the tokens that fit into its prompt.
+
+    `facts` is what else its provider may tell of it.
+    """
 
     name: str
     _: KW_ONLY
@@ -40,33 +47,45 @@ class VirtualModel:
     limits: Limits = _UNLIMITED
     context: int = 1_000_000
     fault: Fault | None = None
+    facts: Facts = _UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class VirtualProvider:
     """A provider: `limits` hold for the whole account, `key_limits` for each key that is used.
 
-    With `key` None every key is taken, and none is needed.
+    - `dialect` is one of the table in `spellings`.
+    - With `key` None every key is taken, and none is needed.
+    - `page_size`: models on a page of its list, where nobody asks for another number; None is what is usual.
+    - `list_fault`: what goes wrong with its list of models; no deviation of a dialect.
     """
 
     name: str
     _: KW_ONLY
     models: tuple[VirtualModel, ...]
+    dialect: str = "openai"
     limits: Limits = _UNLIMITED
     key_limits: Limits = _UNLIMITED
     key: str | None = field(default=None, repr=False)
+    page_size: int | None = None
+    list_fault: Fault | None = None
+
+    @property
+    def spelling(self) -> Spelling:
+        """How it speaks. Raises `UsageError` for a dialect that is not there."""
+        return find_spelling(self.dialect)
 
     @property
     def path(self) -> str:
         """Where its API is, below the address of the simulator."""
-        return f"/{self.name}/v1"
+        return f"/{self.name}{self.spelling.root}"
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """Everything that is served; `seed` decides all chances in it.
 
-    Raises `UsageError` for names that are used twice or cannot stand in an address.
+    Raises `UsageError` for names that are used twice or cannot stand in an address, and for unknown dialects.
     """
 
     providers: tuple[VirtualProvider, ...]
@@ -79,6 +98,7 @@ class Fleet:
             raise UsageError("a fleet has at least one provider")
         _check(_NAME, "provider", [provider.name for provider in self.providers])
         for provider in self.providers:
+            find_spelling(provider.dialect)
             _check(_MODEL_NAME, f"model of {provider.name}", [model.name for model in provider.models])
 
     def provider(self, name: str) -> VirtualProvider:
@@ -207,32 +227,49 @@ def _model(provider: str, name: str, *, seed: int) -> VirtualModel:
 def some_faulty(fleet: Fleet, share: float) -> Fleet:
     """`share` of the models get a fault, one after the other from the whole table.
 
-    Raises `UsageError` for a share outside 0 to 1.
+    Faults of a dialect go to models that speak it. Raises `UsageError` for a share
+    outside 0 to 1.
     """
     if not 0 <= share <= 1:
         raise UsageError(f"a share of faulty models lies between 0 and 1, not at {share:g}")
     names = list(fleet.names())
     seeded(fleet.seed, "faulty").shuffle(names)
-    chosen = names[: round(share * len(names))]
-    faults = list(FAULTS.values())
-    return fleet.with_faults({name: faults[index % len(faults)] for index, name in enumerate(chosen)})
+    voices = _voices(fleet)
+    rounds: dict[str, Iterator[Fault]] = {
+        voice: cycle([fault for fault in FAULTS.values() if fault.fits(voice)])
+        for voice in dict.fromkeys(voices.values())
+    }
+    return fleet.with_faults(
+        {name: next(rounds[voices[name]]) for name in names[: round(share * len(names))]}
+    )
 
 
 def faulty(fleet: Fleet, assignments: Iterable[str]) -> Fleet:
     """Faults by `NAME:GLOB`; the glob is matched against `provider/model` and against the model alone.
 
-    Raises `UsageError` for an unknown fault, or a glob that matches nothing.
+    Raises `UsageError` for an unknown fault, or a glob that matches no model that can have it.
     """
+    voices = _voices(fleet)
     for assignment in assignments:
         name, colon, glob = assignment.partition(":")
         fault = find_fault(name)
-        names = [known for known in fleet.names() if _matches(known, glob)]
+        names = [known for known, voice in voices.items() if fault.fits(voice) and _matches(known, glob)]
         if not colon or not names:
+            spoken = f" whose provider speaks {fault.dialect}" if fault.dialect else ""
             raise UsageError(
-                f"{assignment!r} matches no model; write FAULT:GLOB, for example {name}:*/*-mini"
+                f"{assignment!r} matches no model{spoken}; write FAULT:GLOB, for example {name}:*/*-mini"
             )
         fleet = fleet.with_faults(dict.fromkeys(names, fault))
     return fleet
+
+
+def _voices(fleet: Fleet) -> dict[str, str]:
+    """What each model speaks, as faults name it."""
+    return {
+        f"{provider.name}/{model.name}": provider.spelling.voice.name
+        for provider in fleet.providers
+        for model in provider.models
+    }
 
 
 def _matches(name: str, glob: str) -> bool:

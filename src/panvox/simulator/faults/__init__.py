@@ -12,14 +12,27 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from panvox.errors import UsageError
-from panvox.simulator.faults.acts import Act, Break, Deviate, Drip, Fault, Hang, Refuse, Way
+from panvox.simulator.faults import openai
+from panvox.simulator.faults.acts import Act, Bomb, Break, Deviate, Drip, Fault, Hang, Nothing, Refuse, Way
 from panvox.simulator.faults.connection import CONNECTION
-from panvox.simulator.faults.openai import SPELLINGS
 from panvox.simulator.faults.refusals import REFUSALS
 
-__all__ = ["FAULTS", "Act", "Break", "Deviate", "Drip", "Fault", "Hang", "Refuse", "Way", "find_fault"]
+__all__ = [
+    "FAULTS",
+    "Act",
+    "Bomb",
+    "Break",
+    "Deviate",
+    "Drip",
+    "Fault",
+    "Hang",
+    "Nothing",
+    "Refuse",
+    "Way",
+    "find_fault",
+]
 
-FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*CONNECTION, *REFUSALS, *SPELLINGS)}
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*CONNECTION, *REFUSALS, *openai.DEVIATIONS)}
 """Every fault by its name."""
 
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-
-import orjson
+from dataclasses import replace
 
 from panvox.errors import Category
-from panvox.simulator.exchange import Page, Speech, Utterance
+from panvox.simulator.exchange import Speech, Utterance, page_of
 from panvox.simulator.faults.acts import Deviate, Fault
-from panvox.simulator.openai import (
+from panvox.simulator.spellings.openai import (
     DONE,
-    JSON,
     OPENING,
     Chunk,
     Delta,
@@ -90,17 +88,12 @@ def _relay_error(code: int, message: str, kind: str) -> Chunk:
     )
 
 
-def _page(status: int, value: object) -> Page:
-    return Page(status=status, content_type=JSON, body=orjson.dumps(value))
-
-
 _NO_ANSWER = (
     Fault(
         "bare-error",
         Category.INVALID_REQUEST,
         "400 with the error not wrapped and its code a number (vLLM)",
-        _page(
-            400,
+        page_of(
             {
                 "object": "error",
                 "message": "This model does not support the requested parameter.",
@@ -108,13 +101,14 @@ _NO_ANSWER = (
                 "param": None,
                 "code": 400,
             },
+            status=400,
         ),
     ),
     Fault(
         "error-in-200",
         Category.OVERLOADED,
         "an error object in place of an answer, with status 200",
-        _page(200, {"error": {"code": 502, "message": "Provider returned error", "metadata": {}}}),
+        page_of({"error": {"code": 502, "message": "Provider returned error", "metadata": {}}}),
     ),
     Fault(
         "error-mid-stream",
@@ -271,4 +265,4 @@ _ANSWERED = (
     ),
 )
 
-SPELLINGS = (*_NO_ANSWER, *_ANSWERED)
+DEVIATIONS = tuple(replace(fault, dialect="openai") for fault in (*_NO_ANSWER, *_ANSWERED))
