@@ -102,6 +102,11 @@ class Speech:
         """The pieces, joined."""
         return "".join(self.pieces)
 
+    @property
+    def first_half(self) -> tuple[str, ...]:
+        """The first half of the pieces, and one at least."""
+        return self.pieces[: max(1, len(self.pieces) // 2)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:

@@ -6,9 +6,8 @@ Fleet ─┬─ VirtualProvider ─┬─ VirtualModel ── Latency · Limits 
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -21,13 +20,9 @@ from panvox.simulator.faults import FAULTS, Fault, find_fault
 from panvox.simulator.latency import Latency
 from panvox.simulator.limits import Limits
 from panvox.simulator.offer import Facts
-from panvox.simulator.replay import Recording, family
 from panvox.simulator.spelling import Spelling
 from panvox.simulator.spellings import find_spelling
 
-_PROVIDERS = ("alder", "birch", "cedar", "hazel", "larch", "maple", "rowan", "willow")
-_MODELS = ("ember", "flint", "gale", "heron", "iris", "kestrel", "nova", "opal")
-_SIZES = ("mini", "small", "medium", "large", "pro")
 _USUAL, _UNLIMITED, _UNKNOWN = Latency(), Limits(), Facts()
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MODEL_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}")
@@ -158,67 +153,6 @@ def _check(pattern: re.Pattern[str], what: str, names: list[str]) -> None:
             raise UsageError(f"{name!r} cannot be the name of a {what}: it has to match {pattern.pattern}")
         if count > 1:
             raise UsageError(f"the name {name!r} is used for more than one {what}")
-
-
-# --- made up and replayed --------------------------------------------------------------------------
-
-
-def invented(*, providers: int = 8, models: int = 10, seed: int = 0) -> Fleet:
-    """A fleet of `providers` with `models` each; the same for the same `seed`."""
-    if providers < 1 or models < 1:
-        raise UsageError(f"a fleet of {providers} providers with {models} models each has nothing to serve")
-    # Some models are to be found at several providers, as real ones are.
-    known = [_model_name(index) for index in range(max(models, providers * models * 3 // 4))]
-    return Fleet(
-        tuple(
-            VirtualProvider(name, models=tuple(_model(name, model, seed=seed) for model in offered))
-            for name in (_numbered(_PROVIDERS, index) for index in range(providers))
-            for offered in [sorted(seeded(seed, "offer", name).sample(known, models))]
-        ),
-        answers=Invented(seed=seed),
-        seed=seed,
-    )
-
-
-def replayed(recording: Recording, *, seed: int = 0) -> Fleet:
-    """A fleet of the recorded models, each family at a provider of its own."""
-    families = defaultdict[str, list[str]](list)
-    for model in recording.models:
-        families[family(model)].append(model)
-    return Fleet(
-        tuple(
-            VirtualProvider(name, models=tuple(_model(name, model, seed=seed) for model in families[name]))
-            for name in sorted(families)
-        ),
-        answers=recording,
-        seed=seed,
-    )
-
-
-def _numbered(words: tuple[str, ...], index: int) -> str:
-    """The word at `index`; from the second round on with the number of the round."""
-    rounds, place = divmod(index, len(words))
-    return f"{words[place]}-{rounds + 1}" if rounds else words[place]
-
-
-def _model_name(index: int) -> str:
-    size, place = divmod(index, len(_MODELS))
-    generation, size = divmod(size, len(_SIZES))
-    return f"{_MODELS[place]}-{generation + 1}-{_SIZES[size]}"
-
-
-def _model(provider: str, name: str, *, seed: int) -> VirtualModel:
-    """A model whose accuracy depends on its name, and whose speed depends on its provider too."""
-    random = seeded(seed, "speed", provider, name)
-    return VirtualModel(
-        name,
-        accuracy=round(seeded(seed, "accuracy", name).uniform(0.45, 0.97), 3),
-        latency=Latency(
-            first_token=round(math.exp(random.gauss(math.log(0.5), 0.5)), 3),
-            slow_share=round(random.uniform(0.01, 0.08), 3),
-            rate=round(math.exp(random.gauss(math.log(80), 0.5)), 1),
-        ),
-    )
 
 
 # --- faults ----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 LISTED_SINCE = 1_700_000_000
@@ -70,10 +70,11 @@ class Offer:
     """Everything that a provider offers, best found by `models`.
 
     `page_size` is how many models a page of the list holds that asks for no number; None leaves it to the
-    dialect. `loaded` are the models that were asked before.
+    dialect. `loaded` are the models that were asked before; `now` is in unix seconds.
     """
 
     provider: str
     models: Mapping[str, Listed]
+    now: float
     page_size: int | None = None
-    loaded: tuple[str, ...] = field(default=())
+    loaded: tuple[str, ...] = ()

@@ -105,8 +105,8 @@ class Reception:
                 Complaint(reason=Reason.UNAUTHORISED if key else Reason.NO_KEY, model=provider.name)
             )
 
-    def offer(self, provider: VirtualProvider) -> Offer:
-        """What `provider` has to tell of its models."""
+    def offer(self, provider: VirtualProvider, now: float) -> Offer:
+        """What `provider` has to tell of its models, at `now` (unix seconds)."""
         if provider.name not in self._listed:
             self._listed[provider.name] = {
                 model.name: Listed(id=model.name, context=model.context, facts=model.facts)
@@ -115,6 +115,7 @@ class Reception:
         return Offer(
             provider=provider.name,
             models=self._listed[provider.name],
+            now=now,
             page_size=provider.page_size,
             loaded=tuple(self._loaded[provider.name]),
         )

@@ -9,8 +9,6 @@ Which doors there are and what is said at them is the dialects' affair: see `spe
 from __future__ import annotations
 
 import asyncio
-import errno
-import ipaddress
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -30,58 +28,14 @@ from panvox.simulator.exchange import Asked, Complaint, Declined, Page, Reason, 
 from panvox.simulator.faults import Bomb, Break, Deviate, Drip, Fault, Hang, Nothing, Refuse
 from panvox.simulator.fleet import Fleet
 from panvox.simulator.latency import Pace
+from panvox.simulator.listener import QUEUE, listen, url_of
 from panvox.simulator.reception import Reception, Turn
 from panvox.simulator.spelling import Chat, Look, Spelling, Standing, Voice
 from panvox.simulator.spellings import find_spelling
 from panvox.simulator.stats import Stats, Tallies, Visit
 
 _LARGEST_REQUEST = 64 * 2**20  # bytes
-_QUEUE = 4096  # connections that wait to be accepted
 _CLOSING = 1.0  # seconds
-
-
-def listen(*, host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A socket of this machine that takes connections; port 0 means any free one.
-
-    Raises `UsageError` for an address that others can reach, and for a port that is taken.
-    """
-    try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError:
-        raise UsageError(f"{host!r} is no address of this machine; use 127.0.0.1, ::1 or localhost") from None
-    if not address.is_loopback:
-        raise UsageError(
-            f"{host} can be reached from other machines; the simulator serves this one only (127.0.0.1)"
-        )
-    if not 0 <= port < 2**16:
-        raise UsageError(f"{port} is no port; use 1 to 65535, or 0 for a free one")
-    try:
-        return socket.create_server(
-            (str(address), port),
-            family=socket.AF_INET6 if address.version == 6 else socket.AF_INET,
-            backlog=_QUEUE,
-        )
-    except OSError as error:
-        raise UsageError(_not_bound(error, port)) from None
-
-
-def _not_bound(error: OSError, port: int) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return (
-                f"port {port} is in use, perhaps by another simulator; stop that one, or choose another port "
-                "with --port, or --port 0 for a free one"
-            )
-        case errno.EACCES:
-            return f"port {port} needs more rights than you have; choose one above 1023, or --port 0"
-        case _:
-            return f"port {port} cannot be opened: {error.strerror}"
-
-
-def url_of(listener: socket.socket) -> str:
-    """The address of the front page that is served at `listener`, without a slash at its end."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @asynccontextmanager
@@ -110,7 +64,7 @@ async def serve(fleet: Fleet, listener: socket.socket, *, speed: float = 1.0) ->
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, backlog=_QUEUE).start()
+        await web.SockSite(runner, listener, backlog=QUEUE).start()
         yield simulator
     finally:
         await simulator.close()
@@ -286,7 +240,7 @@ class Simulator:
             provider = self._reception.provider(call.request.match_info["provider"])
             if not door.open:
                 self._reception.admit(provider, call.spelling.key(call.asked))
-            page = door.page(self._reception.offer(provider), await call.body())
+            page = door.page(self._reception.offer(provider, time.time()), await call.body())
         except Declined as declined:
             return self._declined(call, door.voice, declined.complaint)
         delivery = self._delivery(call, door.voice)

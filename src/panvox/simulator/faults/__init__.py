@@ -3,7 +3,7 @@
 acts         what a fault does, as values
 connection   silence, broken connections, foreign pages
 refusals     every kind of refusal, in the dialect's words
-openai       deviations of servers that speak the OpenAI dialect
+openai …     deviations of servers that speak a dialect, each called like the dialect
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from panvox.errors import UsageError
-from panvox.simulator.faults import openai
+from panvox.simulator.faults import anthropic, cherry, gemini, ollama, openai, responses
 from panvox.simulator.faults.acts import Act, Bomb, Break, Deviate, Drip, Fault, Hang, Nothing, Refuse, Way
 from panvox.simulator.faults.connection import CONNECTION
 from panvox.simulator.faults.refusals import REFUSALS
@@ -32,7 +32,10 @@ __all__ = [
     "find_fault",
 ]
 
-FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*CONNECTION, *REFUSALS, *openai.DEVIATIONS)}
+_DIALECTS = (openai, responses, anthropic, gemini, ollama, cherry)
+_DEVIATIONS = tuple(fault for dialect in _DIALECTS for fault in dialect.DEVIATIONS)
+
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*CONNECTION, *REFUSALS, *_DEVIATIONS)}
 """Every fault by its name."""
 
 

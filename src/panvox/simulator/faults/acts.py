@@ -8,6 +8,9 @@ from enum import StrEnum
 from panvox.errors import Category
 from panvox.simulator.exchange import Complaint, Page, Render
 
+THOUGHTS = ("The question ", "is clear. ", "I weigh ", "what I know ", "and then answer.")
+"""What a model thinks before an odd answer, piece by piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hang:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from panvox.errors import Category
 from panvox.simulator.exchange import Speech, Utterance, page_of
-from panvox.simulator.faults.acts import Deviate, Fault
+from panvox.simulator.faults.acts import THOUGHTS, Deviate, Fault
 from panvox.simulator.spellings.openai import (
     DONE,
     OPENING,
@@ -25,8 +25,6 @@ from panvox.simulator.spellings.openai import (
     spell,
     usual_finish,
 )
-
-_THOUGHTS = ("The question ", "is clear. ", "I weigh ", "what I know ", "and then answer.")
 
 
 def _said(items: Callable[[Speech], Sequence[Item]]) -> Deviate:
@@ -46,7 +44,7 @@ def _after(*items: Item) -> Deviate:
 
 def _thoughts(place: str) -> list[Item]:
     """Thinking in one of the fields that servers use for it."""
-    return [Delta({"content": None, place: thought}) for thought in _THOUGHTS]
+    return [Delta({"content": None, place: thought}) for thought in THOUGHTS]
 
 
 def _half(speech: Speech) -> list[Delta]:
@@ -178,14 +176,14 @@ _NO_ANSWER = (
 
 
 def _details(speech: Speech) -> list[Item]:
-    details = ([{"type": "reasoning.text", "text": text, "index": 0}] for text in _THOUGHTS)
+    details = ([{"type": "reasoning.text", "text": text, "index": 0}] for text in THOUGHTS)
     return _usual(speech, *(Delta({"reasoning_details": detail}) for detail in details))
 
 
 def _arrays(speech: Speech) -> list[Item]:
     thinking = [
         Delta({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]})
-        for text in _THOUGHTS
+        for text in THOUGHTS
     ]
     said = [Delta({"content": [{"type": "text", "text": piece}]}) for piece in speech.pieces]
     return [Delta({"role": "assistant"}), *thinking, *said, Finish(usual_finish(speech))]
@@ -194,7 +192,7 @@ def _arrays(speech: Speech) -> list[Item]:
 _AZURE = Chunk(
     {"id": "", "object": "", "model": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
 )
-_TAGS = [Delta({"content": text}) for text in ("<think>", *_THOUGHTS, "</think>\n\n")]
+_TAGS = [Delta({"content": text}) for text in ("<think>", *THOUGHTS, "</think>\n\n")]
 _FIRST_TEXT = b'"role":"assistant","content":"'
 _COMMENT = b": PROCESSING\n\n"
 

@@ -1,6 +1,9 @@
 """The dialects that the simulator speaks, and the table of them.
 
-openai · vendor_lists · compatible   chat completions: their spelling, the lists of vendors, their addresses
+openai · vendor_lists · compatible        chat completions: their spelling, lists of vendors, addresses
+responses · anthropic · gemini · ollama   the other spellings
+… _models                                 where those are addressed, and how they list models
+cherry                                    Cherry Studio, which has one of its own and lends the others
 """
 
 from __future__ import annotations
@@ -10,15 +13,27 @@ from difflib import get_close_matches
 
 from panvox.errors import UsageError
 from panvox.simulator.spelling import Spelling
+from panvox.simulator.spellings import cherry
+from panvox.simulator.spellings.anthropic_models import Anthropic
 from panvox.simulator.spellings.compatible import Compatible
+from panvox.simulator.spellings.gemini_models import Gemini
+from panvox.simulator.spellings.ollama_models import Ollama
+from panvox.simulator.spellings.responses import Responses
 
 _SPELLINGS: tuple[Spelling, ...] = (
     Compatible(name="openai"),
-    Compatible(name="openrouter", root="/api/v1", author="acme/"),
-    Compatible(name="together", author="acme/"),
-    Compatible(name="groq"),
-    Compatible(name="mistral"),
-    Compatible(name="vllm"),
+    Compatible(name="openrouter", shelf="openrouter", root="/api/v1", author="acme/"),
+    Compatible(name="together", shelf="together", author="acme/"),
+    Compatible(name="groq", shelf="groq"),
+    Compatible(name="mistral", shelf="mistral"),
+    Compatible(name="vllm", shelf="vllm"),
+    Responses(),
+    Anthropic(),
+    Gemini(),
+    Ollama(),
+    cherry.Cloud(),
+    cherry.Desktop("cherry-v1", early=True),
+    cherry.Desktop("cherry-v2", early=False),
 )
 
 SPELLINGS: Mapping[str, Spelling] = {spelling.name: spelling for spelling in _SPELLINGS}

@@ -13,12 +13,13 @@ from panvox.simulator.spellings.vendor_lists import SHELVES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compatible:
-    """A provider under `root` whose list is the one called `name`.
+    """A provider under `root` whose list is the one called `shelf`.
 
     `author`: what stands before a made-up model's name.
     """
 
     name: str
+    shelf: str = "openai"
     root: str = "/v1"
     author: str = ""
     voice: Voice = openai.VOICE
@@ -49,11 +50,11 @@ class Compatible:
                 raise asked.nowhere()
 
     def _list(self, asked: Asked, offer: Offer) -> Page:
-        shelf = SHELVES[self.name]
+        shelf = SHELVES[self.shelf]
         items = (shelf.item(model, offer.provider) for model in offer.models.values())
         return page_of(shelf.whole(asked, offer, items))
 
     def _show(self, name: str, offer: Offer) -> Page:
         if name not in offer.models:
             raise Declined(Complaint(reason=Reason.UNKNOWN_MODEL, model=name))
-        return page_of(SHELVES[self.name].item(offer.models[name], offer.provider))
+        return page_of(SHELVES[self.shelf].item(offer.models[name], offer.provider))
