@@ -45,6 +45,11 @@ def _interrupted(item: Item) -> Deviate:
     return Deviate(lambda speech: spell(speech, items(speech)))
 
 
+def _unfinished(speech: Speech) -> list[Piece]:
+    """The usual text, whose end is not told."""
+    return [replace(piece, finish=None) for piece in texts(speech)]
+
+
 def _as_array(speech: Speech) -> Utterance:
     return render(replace(speech, array=True))
 
@@ -78,12 +83,6 @@ _ROWS = (
         _instead(Piece(None, "SAFETY")),
     ),
     Fault(
-        "gemini-safety-mid-stream",
-        Category.REFUSED,
-        "finish reason `SAFETY` after half of the answer",
-        _interrupted(Piece(None, "SAFETY")),
-    ),
-    Fault(
         "gemini-prohibited",
         Category.REFUSED,
         "finish reason `PROHIBITED_CONTENT` and no content",
@@ -92,8 +91,8 @@ _ROWS = (
     Fault(
         "gemini-recitation",
         Category.REFUSED,
-        "finish reason `RECITATION` after half of the answer",
-        _interrupted(Piece(None, "RECITATION")),
+        "finish reason `RECITATION` and no content",
+        _instead(Piece(None, "RECITATION")),
     ),
     Fault(
         "gemini-empty-content",
@@ -143,7 +142,7 @@ _ROWS = (
         "gemini-no-finish",
         Category.TRUNCATED,
         "all of the text and no finish reason",
-        Deviate(lambda speech: spell(speech, [replace(piece, finish=None) for piece in texts(speech)])),
+        Deviate(lambda speech: spell(speech, _unfinished(speech))),
     ),
     Fault(
         "gemini-thoughts",
@@ -153,6 +152,12 @@ _ROWS = (
     ),
     Fault("gemini-array", None, "the stream as one JSON array, whatever was asked for", Deviate(_as_array)),
     Fault("gemini-end-apart", None, "the finish reason in an event without text", Deviate(_text_and_end)),
+    Fault(
+        "gemini-safety-late",
+        None,
+        "finish reason `SAFETY` after the text",
+        Deviate(lambda speech: spell(speech, [*_unfinished(speech), Piece(None, "SAFETY")])),
+    ),
     Fault(
         "gemini-usage-apart",
         None,

@@ -92,8 +92,8 @@ _ROWS = (
     Fault(
         "responses-filtered",
         Category.REFUSED,
-        "`response.incomplete` because of a content filter, after half of the answer",
-        _half(incomplete("content_filter")),
+        "`response.incomplete` because of a content filter, and no text",
+        _instead(close=incomplete("content_filter")),
     ),
     Fault(
         "responses-refusal",
@@ -125,6 +125,12 @@ _ROWS = (
         None,
         "`response.incomplete` after the text: its tokens are spent",
         _whole(incomplete("max_output_tokens")),
+    ),
+    Fault(
+        "responses-filtered-late",
+        None,
+        "`response.incomplete` because of a content filter, after the text",
+        _whole(incomplete("content_filter")),
     ),
     Fault("responses-reasoning", None, "reasoning in full before the text", _before(Thought(THOUGHTS))),
     Fault(
