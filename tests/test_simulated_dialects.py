@@ -649,6 +649,32 @@ async def test_openrouter_pages_by_offset_and_links_to_the_next_page() -> None:
             assert reply.status == 400
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "error"),
+    [
+        ("context-exceeded", openai.BadRequestError, "context_length_exceeded"),
+        ("unauthorised", openai.AuthenticationError, "authentication"),
+        ("payment-required", openai.APIStatusError, "payment_required"),
+        ("forbidden", openai.PermissionDeniedError, "permission_denied"),
+        ("unknown-model", openai.NotFoundError, "not_found"),
+        ("rate-limited", openai.RateLimitError, "rate_limit_exceeded"),
+        ("daily-quota", openai.RateLimitError, "rate_limit_exceeded"),
+        ("insufficient-quota", openai.APIStatusError, "payment_required"),
+        ("bad-gateway", openai.InternalServerError, "provider_unavailable"),
+        ("overloaded", openai.InternalServerError, "provider_overloaded"),
+    ],
+)
+async def test_openrouter_refuses_with_a_kind_of_its_own(
+    name: str, kind: type[openai.APIStatusError], error: str
+) -> None:
+    async with simulate(spoilt(name, dialect="openrouter")) as server, sdk(server) as client:
+        with pytest.raises(kind) as caught:
+            await client.chat.completions.create(model=name, messages=user(TEXT))
+        assert isinstance(caught.value.body, dict)
+        assert caught.value.body["code"] == caught.value.status_code
+        assert caught.value.body["metadata"]["error_type"] == error
+
+
 async def test_other_vendors_list_in_their_own_ways() -> None:
     together = await listed(oak(PRICED, ROUTER, dialect="together"))
     assert together[0]["pricing"] == {

@@ -1,6 +1,7 @@
 """The dialects that the simulator speaks, and the table of them.
 
 openai · vendor_lists · compatible        chat completions: their spelling, lists of vendors, addresses
+openrouter                                how a relay of chat completions refuses
 responses · anthropic · gemini · ollama   the other spellings
 … _models                                 where those are addressed, and how they list models
 cherry                                    Cherry Studio, which has one of its own and lends the others
@@ -13,7 +14,7 @@ from difflib import get_close_matches
 
 from panvox.errors import UsageError
 from panvox.simulator.spelling import Spelling
-from panvox.simulator.spellings import cherry
+from panvox.simulator.spellings import cherry, openrouter
 from panvox.simulator.spellings.anthropic_models import Anthropic
 from panvox.simulator.spellings.compatible import Compatible
 from panvox.simulator.spellings.gemini_models import Gemini
@@ -22,7 +23,7 @@ from panvox.simulator.spellings.responses import Responses
 
 _SPELLINGS: tuple[Spelling, ...] = (
     Compatible(name="openai"),
-    Compatible(name="openrouter", shelf="openrouter", root="/api/v1", author="acme/"),
+    Compatible(name="openrouter", shelf="openrouter", root="/api/v1", author="acme/", voice=openrouter.VOICE),
     Compatible(name="together", shelf="together", author="acme/"),
     Compatible(name="groq", shelf="groq"),
     Compatible(name="mistral", shelf="mistral"),
