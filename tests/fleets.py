@@ -22,14 +22,15 @@ class Parrot:
         return question
 
 
-def oak(*models: VirtualModel, key: str | None = None, **options: Any) -> Fleet:
+def oak(*models: VirtualModel, **provider: Any) -> Fleet:
     """One provider, whose models say the question again."""
-    return Fleet((VirtualProvider("oak", models=models, key=key),), answers=Parrot(), **options)
+    return Fleet((VirtualProvider("oak", models=models, **provider),), answers=Parrot())
 
 
-def spoilt(*names: str) -> Fleet:
+def spoilt(*names: str, dialect: str = "openai") -> Fleet:
     """One model for each fault, called like it."""
-    return oak(*(VirtualModel(name, latency=SWIFT, fault=find_fault(name)) for name in names))
+    models = (VirtualModel(name, latency=SWIFT, fault=find_fault(name)) for name in names)
+    return oak(*models, dialect=dialect)
 
 
 @asynccontextmanager

@@ -97,7 +97,7 @@ CUT |= {"reset-mid-stream", "close-mid-stream", "end-without-finish"}
 
 def test_every_fault_has_a_test() -> None:
     assert [*WHOLE, *STREAMED, *CUT] == sorted({*WHOLE, *STREAMED, *CUT}, key=[*WHOLE, *STREAMED, *CUT].index)
-    assert set(FAULTS) == {*WHOLE, *STREAMED, *CUT}
+    assert {name for name, fault in FAULTS.items() if fault.fits("openai")} == {*WHOLE, *STREAMED, *CUT}
 
 
 @asynccontextmanager
@@ -216,7 +216,7 @@ async def test_a_redirect_leads_away_from_this_machine() -> None:
         reply.close()
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.fits("openai")])
 async def test_panvox_reports_each_fault_as_the_table_says(name: str) -> None:
     deadlines = Deadlines(first_token=0.3, idle=0.3, total=1)
     async with simulate(spoilt(name)) as server, HttpTransport() as transport:

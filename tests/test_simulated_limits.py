@@ -24,7 +24,7 @@ from panvox.simulator import (
     simulate,
 )
 from panvox.simulator.limits import DAY, Gate
-from panvox.simulator.openai import duration
+from panvox.simulator.wording import duration
 
 MINUTE = 60.0
 

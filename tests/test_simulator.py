@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from panvox.errors import UsageError
 from panvox.settings import load
 from panvox.simulator import (
     FAULTS,
+    SPELLINGS,
     Fault,
     Fleet,
     Invented,
@@ -338,6 +340,20 @@ def test_a_seed_makes_a_fleet() -> None:
     assert fleet.providers != invented(providers=20, models=50, seed=4).providers
     shared = {name.partition("/")[2] for name in fleet.names()}
     assert 50 < len(shared) < 1000
+    facts = {model.name: model.facts for provider in fleet.providers for model in provider.models}
+    assert len({fact.prices for fact in facts.values()}) > 100
+    assert all(fact.max_output and fact.weights for fact in facts.values())
+
+
+def test_providers_of_a_fleet_take_turns_with_its_dialects() -> None:
+    fleet = invented(providers=5, models=2, dialects=("anthropic", "ollama"))
+    spoken = [provider.dialect for provider in fleet.providers]
+    assert spoken == ["anthropic", "ollama", "anthropic", "ollama", "anthropic"]
+    assert all(name.endswith(":latest") for name in fleet.names() if name.startswith("birch/"))
+    with pytest.raises(UsageError, match="no dialect 'klingon'; there are openai, openrouter"):
+        invented(dialects=("klingon",))
+    with pytest.raises(UsageError, match="no dialect 'gemni'; did you mean gemini"):
+        Fleet((VirtualProvider("oak", models=(), dialect="gemni"),))
 
 
 @pytest.mark.parametrize(
@@ -373,7 +389,7 @@ def test_a_share_of_the_models_gets_all_faults_in_turn() -> None:
     assert faults_of(some_faulty(fleet, 0)) == []
     third = faults_of(some_faulty(fleet, 1 / 3))
     assert len(third) == 67
-    assert {fault.name for fault in third} == set(FAULTS)
+    assert {fault.name for fault in third} == {name for name in FAULTS if FAULTS[name].fits("openai")}
     assert len(faults_of(some_faulty(fleet, 1))) == 200
     with pytest.raises(UsageError, match="between 0 and 1, not at 33"):
         some_faulty(fleet, 33)
@@ -435,6 +451,25 @@ def test_the_settings_file_is_one_that_panvox_reads(tmp_path: Path) -> None:
     assert all(provider.free and provider.key_env == "SIMULATED_API_KEY" for provider in settings.providers)
     assert not settings.local.enabled
     assert "sk-virtual" not in path.read_text()
+
+
+def test_settings_name_the_dialect_of_each_provider_and_where_it_begins() -> None:
+    fleet = invented(providers=len(SPELLINGS), models=1, dialects=tuple(SPELLINGS))
+    written = tomllib.loads(settings_for(fleet, url="http://127.0.0.1:8899"))["providers"]
+    told = {
+        provider.dialect: (section.get("dialect"), section["base_url"].rpartition(provider.name)[2])
+        for provider, section in zip(fleet.providers, written, strict=True)
+    }
+    assert told == {
+        "openai": (None, "/v1"),
+        "openrouter": (None, "/api/v1"),
+        **dict.fromkeys(("together", "groq", "mistral", "vllm", "cherry-v1", "cherry-v2"), (None, "/v1")),
+        "responses": ("responses", "/v1"),
+        "anthropic": ("anthropic", "/v1"),
+        "gemini": ("gemini", "/v1beta"),
+        "ollama": ("ollama", ""),
+        "cherry": ("cherry", "/v1"),
+    }
 
 
 def test_a_settings_file_of_somebodys_own_stays(tmp_path: Path) -> None:
@@ -554,6 +589,15 @@ def test_the_command_lists_every_fault(tmp_path: Path) -> None:
     ]
 
 
+def test_the_command_lists_every_dialect_and_serves_those_that_are_named(tmp_path: Path) -> None:
+    lines = run("--list-dialects", cwd=tmp_path).stdout.splitlines()
+    assert [tuple(line.split()[:2]) for line in lines] == [
+        (name, spelling.dialect) for name, spelling in SPELLINGS.items()
+    ]
+    done = run("--dialect", "antropic", "--port", "0", cwd=tmp_path)
+    assert (done.returncode, "did you mean anthropic?" in done.stderr) == (2, True)
+
+
 @pytest.mark.data
 def test_the_command_lists_prompts_to_try(recorded: Path, tmp_path: Path) -> None:
     done = run("--replay", str(recorded), "--list-prompts", "3", cwd=tmp_path)
@@ -565,5 +609,6 @@ def test_every_option_and_fault_is_documented() -> None:
     help_page = run("--help", cwd=Path.cwd()).stdout
     options = set(re.findall(r"--[a-z-]+", help_page))
     assert [option for option in sorted(options) if f"`{option}" not in page] == []
+    assert [name for name in SPELLINGS if f"| `{name}` |" not in page] == []
     for fault in FAULTS.values():
         assert f"| `{fault.name}` | {fault.expects or 'answered'} |" in page

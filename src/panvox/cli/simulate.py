@@ -21,6 +21,7 @@ from panvox.settings import FILE_NAME
 from panvox.simulator import (
     FAULTS,
     KEY_VARIABLE,
+    SPELLINGS,
     Fleet,
     Recording,
     SettingsFile,
@@ -50,6 +51,16 @@ class FleetOptions:
 
     providers: Annotated[int, Parameter(metavar="COUNT", help="Make up so many providers.")] = 8
     models: Annotated[int, Parameter(metavar="COUNT", help="Make up so many models at each of them.")] = 10
+    dialect: Annotated[
+        tuple[str, ...],
+        Parameter(
+            metavar="NAME",
+            negative="",
+            show_default=False,
+            help="What the providers speak: openai, or one that --list-dialects names; repeat it, and they "
+            "take turns; `all` is every one.",
+        ),
+    ] = ()
     seed: Annotated[int, Parameter(metavar="NUMBER", help="Another number makes up another fleet.")] = 0
     replay: Annotated[
         Path | None,
@@ -137,6 +148,10 @@ def simulate(
             negative="", show_default=False, help="Print every fault and what panvox reports, and end."
         ),
     ] = False,
+    list_dialects: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="Print every dialect and variant of one, and end."),
+    ] = False,
     list_prompts: Annotated[
         int | None, Parameter(metavar="COUNT", help="Print prompts that the recorded set answers, and end.")
     ] = None,
@@ -148,6 +163,8 @@ def simulate(
     """
     if list_faults:
         return _print_faults()
+    if list_dialects:
+        return _print_dialects()
     recording = Recording.load(fleet.replay, name=fleet.recorded) if fleet.replay else None
     if list_prompts is not None:
         return _print_prompts(recording, list_prompts)
@@ -157,7 +174,13 @@ def simulate(
 
 
 def _invented(options: FleetOptions) -> Fleet:
-    return invented(providers=options.providers, models=options.models, seed=options.seed)
+    named = options.dialect or ("openai",)
+    return invented(
+        providers=options.providers,
+        models=options.models,
+        seed=options.seed,
+        dialects=tuple(SPELLINGS) if "all" in named else named,
+    )
 
 
 def _with_trouble(fleet: Fleet, options: TroubleOptions) -> Fleet:
@@ -173,7 +196,13 @@ def _with_trouble(fleet: Fleet, options: TroubleOptions) -> Fleet:
 
 def _print_faults() -> int:
     for fault in FAULTS.values():
-        print(f"{fault.name:<24}{fault.expects or 'answered':<18}{fault.summary}")
+        print(f"{fault.name:<33}{fault.expects or 'answered':<17}{fault.summary}")
+    return Exit.ANSWERED
+
+
+def _print_dialects() -> int:
+    for spelling in SPELLINGS.values():
+        print(f"{spelling.name:<12}{spelling.dialect:<12}…{spelling.root}{spelling.lists}")
     return Exit.ANSWERED
 
 
@@ -256,7 +285,8 @@ def _with_settings(fleet: Fleet, path: Path, question: str) -> list[str]:
 
 
 def _without_settings(fleet: Fleet, url: str) -> list[str]:
-    return ["Try in a second terminal:", f"  curl {url}{fleet.providers[0].path}/models"]
+    first = fleet.providers[0]
+    return ["Try in a second terminal:", f"  curl {url}{first.path}{first.spelling.lists}"]
 
 
 def _summary(stats: Stats) -> str:

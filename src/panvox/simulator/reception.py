@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from panvox.simulator import openai
 from panvox.simulator.chance import seeded
 from panvox.simulator.exchange import Call, Complaint, Declined, Reason, Speech, count_tokens
 from panvox.simulator.fleet import Fleet, VirtualModel, VirtualProvider
 from panvox.simulator.latency import Pace
 from panvox.simulator.limits import Excess, Gate, Limits, Meter, tightest
+from panvox.simulator.offer import Listed, Offer
+from panvox.simulator.spelling import Spelling
+from panvox.simulator.spellings import find_spelling
 from panvox.simulator.stats import Tallies, Visit
 
 
@@ -59,6 +61,7 @@ class Turn:
             completion_tokens=self.tokens,
             cut=self.cut,
             stream=self.call.stream,
+            array=self.call.array,
             usage=self.call.usage,
         )
 
@@ -74,10 +77,17 @@ class Reception:
         self._models = {
             provider.name: {model.name: model for model in provider.models} for provider in fleet.providers
         }
+        self._listed: dict[str, dict[str, Listed]] = {}
+        self._loaded: dict[str, dict[str, None]] = {provider.name: {} for provider in fleet.providers}
         self._gates: dict[tuple[str, ...], Gate] = {}
 
-    def provider(self, name: str, key: str) -> VirtualProvider:
-        """The provider called `name`, if it takes `key`. Raises `Declined` (401, 404)."""
+    def spelling(self, name: str) -> Spelling:
+        """How the provider called `name` speaks; OpenAI's way where there is none."""
+        provider = self._providers.get(name)
+        return find_spelling("openai") if provider is None else provider.spelling
+
+    def provider(self, name: str) -> VirtualProvider:
+        """The provider called `name`. Raises `Declined` (404)."""
         provider = self._providers.get(name)
         if provider is None:
             raise Declined(
@@ -85,31 +95,37 @@ class Reception:
                     reason=Reason.UNKNOWN_PATH, message=f"No provider called {name!r} is simulated here."
                 )
             )
-        if provider.key is not None and key != provider.key:
-            usual = "Incorrect API key provided." if key else "You didn't provide an API key."
-            raise Declined(Complaint(reason=Reason.UNAUTHORISED, message=usual))
         return provider
 
-    def model(self, provider: VirtualProvider, name: str) -> VirtualModel:
-        """A model of `provider`. Raises `Declined` (404)."""
-        model = self._models[provider.name].get(name)
-        if model is None:
-            raise Declined(Complaint(reason=Reason.UNKNOWN_MODEL, model=name))
-        return model
-
-    def turn(self, provider: VirtualProvider, key: str, body: bytes, visit: Visit) -> Turn:
-        """What the request in `body` will be answered. Raises `Declined` (400, 404, 422)."""
-        call = openai.read_call(body)
-        model = self.model(provider, call.model)
-        visit.at(self._tallies.providers[provider.name].models[model.name])
-        if call.tokens > model.context:
+    @staticmethod
+    def admit(provider: VirtualProvider, key: str) -> None:
+        """Raises `Declined` (401) where `provider` does not take `key`."""
+        if provider.key is not None and key != provider.key:
             raise Declined(
-                Complaint(
-                    reason=Reason.CONTEXT,
-                    message=f"This model's maximum context length is {model.context} tokens. However, your "
-                    f"messages resulted in {call.tokens} tokens. Please reduce the length of the messages.",
-                )
+                Complaint(reason=Reason.UNAUTHORISED if key else Reason.NO_KEY, model=provider.name)
             )
+
+    def offer(self, provider: VirtualProvider, now: float) -> Offer:
+        """What `provider` has to tell of its models, at `now` (unix seconds)."""
+        if provider.name not in self._listed:
+            self._listed[provider.name] = {
+                model.name: Listed(id=model.name, context=model.context, facts=model.facts)
+                for model in provider.models
+            }
+        return Offer(
+            provider=provider.name,
+            models=self._listed[provider.name],
+            now=now,
+            page_size=provider.page_size,
+            loaded=tuple(self._loaded[provider.name]),
+        )
+
+    def turn(self, provider: VirtualProvider, key: str, call: Call, visit: Visit) -> Turn:
+        """What the call will be answered. Raises `Declined` (400, 404, 422)."""
+        model = self._model(provider, call.model)
+        visit.at(self._tallies.providers[provider.name].models[model.name])
+        self._loaded[provider.name][model.name] = None
+        call = _fitting(call, model)
         text = self._fleet.answers.text(model=model.name, accuracy=model.accuracy, question=call.question)
         said = text if call.max_tokens is None else text[: 4 * call.max_tokens]
         pieces = _pieces(said, tokens=model.latency.tokens_per_event)
@@ -129,6 +145,12 @@ class Reception:
             ),
         )
 
+    def _model(self, provider: VirtualProvider, name: str) -> VirtualModel:
+        model = self._models[provider.name].get(name)
+        if model is None:
+            raise Declined(Complaint(reason=Reason.UNKNOWN_MODEL, model=name))
+        return model
+
     def _pace(self, provider: VirtualProvider, model: VirtualModel, call: Call) -> Pace:
         random = seeded(self._fleet.seed, "latency", provider.name, model.name, call.question)
         return model.latency.pace(random, speed=self._speed)
@@ -137,6 +159,17 @@ class Reception:
         if scope not in self._gates:
             self._gates[scope] = Gate(limits)
         return self._gates[scope]
+
+
+def _fitting(call: Call, model: VirtualModel) -> Call:
+    """The call, as far as its model takes it. Raises `Declined` (400) where it may not be shortened."""
+    if call.tokens <= model.context:
+        return call
+    if call.shortened:
+        return replace(call, tokens=model.context)
+    raise Declined(
+        Complaint(reason=Reason.CONTEXT, model=model.name, context=model.context, tokens=call.tokens)
+    )
 
 
 def _pieces(text: str, *, tokens: int) -> tuple[str, ...]:

@@ -1,84 +1,41 @@
 """The fleet on a port of this machine.
 
-request ─► provider ─► key ─► call ─► model ─► words ─► limits ─► reply, or the model's fault
-              └────────┴───────┴────────┴────────┴────────┴─────► refusal in the dialect's spelling
+request ─► door ─► provider ─► key ─► call ─► model ─► words ─► limits ─► reply, or the model's fault
+            └───────┴────────┴───────┴────────┴────────┴────────┴─────► refusal in the dialect's spelling
+
+Which doors there are and what is said at them is the dialects' affair: see `spelling`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import ipaddress
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from itertools import count
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import msgspec
 from aiohttp import web
 
 from panvox.errors import UsageError
-from panvox.simulator import openai
+from panvox.simulator.bombs import bomb
 from panvox.simulator.conveyor import Conveyor
 from panvox.simulator.delivery import Delivery
-from panvox.simulator.exchange import Complaint, Declined, Page, Reason, Speech
-from panvox.simulator.faults import Break, Deviate, Drip, Hang, Refuse
-from panvox.simulator.fleet import Fleet, VirtualProvider
-from panvox.simulator.limits import Meter
+from panvox.simulator.exchange import Asked, Complaint, Declined, Page, Reason, Speech, Utterance
+from panvox.simulator.faults import Bomb, Break, Deviate, Drip, Fault, Hang, Nothing, Refuse
+from panvox.simulator.fleet import Fleet
+from panvox.simulator.latency import Pace
+from panvox.simulator.listener import QUEUE, listen, url_of
 from panvox.simulator.reception import Reception, Turn
+from panvox.simulator.spelling import Chat, Look, Spelling, Standing, Voice
+from panvox.simulator.spellings import find_spelling
 from panvox.simulator.stats import Stats, Tallies, Visit
 
 _LARGEST_REQUEST = 64 * 2**20  # bytes
-_QUEUE = 4096  # connections that wait to be accepted
-_LISTED_SINCE = 1_700_000_000  # the `created` of all models
 _CLOSING = 1.0  # seconds
-
-
-def listen(*, host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A socket of this machine that takes connections; port 0 means any free one.
-
-    Raises `UsageError` for an address that others can reach, and for a port that is taken.
-    """
-    try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError:
-        raise UsageError(f"{host!r} is no address of this machine; use 127.0.0.1, ::1 or localhost") from None
-    if not address.is_loopback:
-        raise UsageError(
-            f"{host} can be reached from other machines; the simulator serves this one only (127.0.0.1)"
-        )
-    if not 0 <= port < 2**16:
-        raise UsageError(f"{port} is no port; use 1 to 65535, or 0 for a free one")
-    try:
-        return socket.create_server(
-            (str(address), port),
-            family=socket.AF_INET6 if address.version == 6 else socket.AF_INET,
-            backlog=_QUEUE,
-        )
-    except OSError as error:
-        raise UsageError(_not_bound(error, port)) from None
-
-
-def _not_bound(error: OSError, port: int) -> str:
-    match error.errno:
-        case errno.EADDRINUSE:
-            return (
-                f"port {port} is in use, perhaps by another simulator; stop that one, or choose another port "
-                "with --port, or --port 0 for a free one"
-            )
-        case errno.EACCES:
-            return f"port {port} needs more rights than you have; choose one above 1023, or --port 0"
-        case _:
-            return f"port {port} cannot be opened: {error.strerror}"
-
-
-def url_of(listener: socket.socket) -> str:
-    """The address of the front page that is served at `listener`, without a slash at its end."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @asynccontextmanager
@@ -107,7 +64,7 @@ async def serve(fleet: Fleet, listener: socket.socket, *, speed: float = 1.0) ->
     )
     await runner.setup()
     try:
-        await web.SockSite(runner, listener, backlog=_QUEUE).start()
+        await web.SockSite(runner, listener, backlog=QUEUE).start()
         yield simulator
     finally:
         await simulator.close()
@@ -165,49 +122,69 @@ class Simulator:
         application = web.Application(client_max_size=_LARGEST_REQUEST)
         application.add_routes(
             (
-                web.post("/{provider}/v1/chat/completions", self._chat),
-                web.get("/{provider}/v1/models", self._list),
-                web.get("/{provider}/v1/models/{model:.+}", self._show),
                 web.get("/stats", self._get_stats),
                 web.post("/stats/reset", self._reset_stats),
                 web.get("/", self._front_page),
+                web.route("*", "/{provider}/{path:.*}", self._open),
                 web.route("*", "/{path:.*}", self._nowhere),
             )
         )
         return application
 
-    async def _chat(self, request: web.Request) -> web.StreamResponse:
-        number = next(self._numbers)
+    async def _open(self, request: web.Request) -> web.StreamResponse:
+        """The door of a provider that the request is at."""
+        call = _Knock(request, next(self._numbers), self._reception.spelling(request.match_info["provider"]))
+        try:
+            door = call.spelling.door(call.asked)
+        except Declined as declined:
+            return self._declined(call, call.spelling.voice, declined.complaint)
+        match door:
+            case Chat():
+                return await self._chat(call, door)
+            case Look():
+                return await self._look(call, door)
+            case _:
+                assert_never(door)
+
+    def _declined(
+        self, call: _Knock, voice: Voice, complaint: Complaint, standing: Standing | None = None
+    ) -> web.StreamResponse:
+        page = voice.complain(replace(complaint, request=call.identity))
+        return self._delivery(call, voice, standing).page(page)
+
+    def _delivery(self, call: _Knock, voice: Voice, standing: Standing | None = None) -> Delivery:
+        told = standing or Standing(request=call.identity, now=time.time())
+        return Delivery(call.request, self._conveyor, voice.headers(told))
+
+    # --- models that are asked ---------------------------------------------------------------------
+
+    async def _chat(self, call: _Knock, door: Chat) -> web.StreamResponse:
         visit = Visit(self._tallies.total)
         try:
-            turn = await self._turn(request, visit)
+            turn = await self._turn(call, door, visit)
         except Declined as declined:
             visit.rejected(str(declined.complaint.reason))
-            return self._delivery(request, number).page(openai.complain(declined.complaint))
+            return self._declined(call, door.voice, declined.complaint)
         now = self._loop.time()
         if (excess := turn.excess(now)) is not None:
             visit.violated(excess.kind)
-            page = openai.complain(Complaint(reason=excess, model=turn.model.name))
-            return self._delivery(request, number, *turn.meters(now)).page(page)
+            complaint = Complaint(reason=excess, model=turn.model.name)
+            return self._declined(call, door.voice, complaint, _standing(call, turn, now))
         try:
             with self._inside(turn, visit, now):
-                delivery = self._delivery(request, number, *turn.meters(now))
-                speech = turn.speech(identity=f"chatcmpl-{number:08x}", created=int(time.time()))
-                return await self._answer(turn, speech, visit, delivery)
+                delivery = self._delivery(call, door.voice, _standing(call, turn, now))
+                speech = turn.speech(identity=f"{call.number:08x}", created=int(time.time()))
+                return await self._answer(_Answer(turn, speech, door.voice, delivery), visit, call.identity)
         except ConnectionError:  # the client has gone: whatever is returned reaches nobody
             return web.Response()
 
-    async def _turn(self, request: web.Request, visit: Visit) -> Turn:
-        name = request.match_info["provider"]
+    async def _turn(self, call: _Knock, door: Chat, visit: Visit) -> Turn:
+        name = call.request.match_info["provider"]
         if name in self._tallies.providers:
             visit.at(self._tallies.providers[name])
-        key = _key_of(request)
-        provider = self._reception.provider(name, key)
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise Declined(Complaint(reason=Reason.TOO_LARGE)) from None
-        return self._reception.turn(provider, key, body, visit)
+        provider, key = self._reception.provider(name), call.spelling.key(call.asked)
+        self._reception.admit(provider, key)
+        return self._reception.turn(provider, key, door.read(await call.body()), visit)
 
     @contextmanager
     def _inside(self, turn: Turn, visit: Visit, now: float) -> Iterator[None]:
@@ -231,10 +208,11 @@ class Simulator:
                 self._idle.set()
 
     @staticmethod
-    async def _answer(turn: Turn, speech: Speech, visit: Visit, delivery: Delivery) -> web.StreamResponse:
+    async def _answer(answer: _Answer, visit: Visit, identity: str) -> web.StreamResponse:
+        turn, speech, voice, delivery = answer
         fault = turn.model.fault
-        if fault is None:
-            reply = await delivery.utterance(openai.render(speech), turn.pace)
+        if fault is None or not fault.fits(voice.name):
+            reply = await delivery.utterance(voice.render(speech), turn.pace)
             visit.answered()
             return reply
         visit.met(fault.name)
@@ -242,48 +220,56 @@ class Simulator:
             case Page() as page:
                 return delivery.page(page)
             case Refuse(complaint):
-                return delivery.page(openai.complain(replace(complaint, model=turn.model.name)))
+                told = replace(complaint, model=turn.model.name, request=identity)
+                return delivery.page(voice.complain(told))
             case Deviate(render):
                 return await delivery.utterance(render(speech), turn.pace)
             case Hang() | Drip() | Break() as act:
-                return await delivery.interrupted(openai.render(speech), turn.pace, act)
+                return await delivery.interrupted(voice.render(speech), turn.pace, act)
+            case Nothing():
+                return delivery.page(Page(status=200, content_type=voice.stream_type, body=b""))
+            case Bomb(size):
+                return delivery.page(bomb(speech, voice, size))
             case _:
                 assert_never(fault.act)
 
-    def _delivery(
-        self, request: web.Request, number: int, requests: Meter | None = None, tokens: Meter | None = None
-    ) -> Delivery:
-        headers = {"x-request-id": f"req_{number:08x}", **openai.rate_headers(requests, tokens)}
-        return Delivery(request, self._conveyor, headers)
+    # --- what a provider tells ---------------------------------------------------------------------
 
-    async def _list(self, request: web.Request) -> web.StreamResponse:
-        return self._listing(
-            request,
-            lambda provider: openai.listing(
-                (model.name for model in provider.models), owner=provider.name, created=_LISTED_SINCE
-            ),
-        )
-
-    async def _show(self, request: web.Request) -> web.StreamResponse:
-        def show(provider: VirtualProvider) -> Page:
-            model = self._reception.model(provider, request.match_info["model"])
-            return openai.listed(model.name, owner=provider.name, created=_LISTED_SINCE)
-
-        return self._listing(request, show)
-
-    def _listing(
-        self, request: web.Request, page_of: Callable[[VirtualProvider], Page]
-    ) -> web.StreamResponse:
+    async def _look(self, call: _Knock, door: Look) -> web.StreamResponse:
         try:
-            page = page_of(self._reception.provider(request.match_info["provider"], _key_of(request)))
+            provider = self._reception.provider(call.request.match_info["provider"])
+            if not door.open:
+                self._reception.admit(provider, call.spelling.key(call.asked))
+            page = door.page(self._reception.offer(provider, time.time()), await call.body())
         except Declined as declined:
-            page = openai.complain(declined.complaint)
-        return self._delivery(request, next(self._numbers)).page(page)
+            return self._declined(call, door.voice, declined.complaint)
+        delivery = self._delivery(call, door.voice)
+        try:
+            return await self._shown(page, provider.list_fault, door.voice, delivery)
+        except ConnectionError:
+            return web.Response()
+
+    @staticmethod
+    async def _shown(page: Page, fault: Fault | None, voice: Voice, delivery: Delivery) -> web.StreamResponse:
+        """The page, or what a fault makes of it."""
+        match fault.act if fault else page:
+            case Page() as shown:
+                return delivery.page(shown)
+            case Refuse(complaint):
+                return delivery.page(voice.complain(complaint))
+            case Hang() | Drip() | Break() as act:
+                usual = Utterance(content_type=page.content_type, pieces=(page.body,))
+                return await delivery.interrupted(usual, Pace(first=0.0, interval=0.0), act)
+            case Nothing():
+                return delivery.page(replace(page, body=b""))
+            case Deviate() | Bomb():
+                return delivery.page(page)
+            case other:
+                assert_never(other)
 
     async def _nowhere(self, request: web.Request) -> web.StreamResponse:
-        message = f"Unknown request URL: {request.method} {request.path}."
-        page = openai.complain(Complaint(reason=Reason.UNKNOWN_PATH, message=message))
-        return self._delivery(request, next(self._numbers)).page(page)
+        call = _Knock(request, next(self._numbers), find_spelling("openai"))
+        return self._declined(call, call.spelling.voice, call.asked.nowhere().complaint)
 
     async def _get_stats(self, _: web.Request) -> web.StreamResponse:
         body = msgspec.json.format(msgspec.json.encode(self.stats()), indent=2)
@@ -310,6 +296,38 @@ class Simulator:
         return "\n".join(lines)
 
 
-def _key_of(request: web.Request) -> str:
-    """The key of a request; empty where it brings none."""
-    return request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+class _Knock:
+    """A request at a provider's address, numbered."""
+
+    def __init__(self, request: web.Request, number: int, spelling: Spelling) -> None:
+        self.request = request
+        self.number = number
+        self.spelling = spelling
+        self.identity = f"req_{number:08x}"
+        self.asked = Asked(
+            method=request.method,
+            path=request.path.removeprefix(f"/{request.match_info.get('provider', '')}"),
+            query=request.query,
+            headers=request.headers,
+        )
+
+    async def body(self) -> bytes:
+        """What it brings. Raises `Declined` (413)."""
+        try:
+            return await self.request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise Declined(Complaint(reason=Reason.TOO_LARGE)) from None
+
+
+class _Answer(NamedTuple):
+    """What is about to be said, and how."""
+
+    turn: Turn
+    speech: Speech
+    voice: Voice
+    delivery: Delivery
+
+
+def _standing(call: _Knock, turn: Turn, now: float) -> Standing:
+    requests, tokens = turn.meters(now)
+    return Standing(request=call.identity, now=time.time(), requests=requests, tokens=tokens)

@@ -71,6 +71,8 @@ def settings_for(fleet: Fleet, *, url: str) -> str:
 
 def _section(provider: VirtualProvider, url: str) -> str:
     lines = ["[[providers]]", f'id = "{provider.name}"', f'base_url = "{url}{provider.path}"', "free = true"]
+    if provider.spelling.dialect != "openai":
+        lines.append(f'dialect = "{provider.spelling.dialect}"')
     if provider.key is not None:
         lines.append(f'key_env = "{KEY_VARIABLE}"')
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 acts         what a fault does, as values
 connection   silence, broken connections, foreign pages
 refusals     every kind of refusal, in the dialect's words
-openai       deviations of servers that speak the OpenAI dialect
+openai …     deviations of servers that speak a dialect, each called like the dialect
 """
 
 from __future__ import annotations
@@ -12,14 +12,30 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from panvox.errors import UsageError
-from panvox.simulator.faults.acts import Act, Break, Deviate, Drip, Fault, Hang, Refuse, Way
+from panvox.simulator.faults import anthropic, cherry, gemini, ollama, openai, responses
+from panvox.simulator.faults.acts import Act, Bomb, Break, Deviate, Drip, Fault, Hang, Nothing, Refuse, Way
 from panvox.simulator.faults.connection import CONNECTION
-from panvox.simulator.faults.openai import SPELLINGS
 from panvox.simulator.faults.refusals import REFUSALS
 
-__all__ = ["FAULTS", "Act", "Break", "Deviate", "Drip", "Fault", "Hang", "Refuse", "Way", "find_fault"]
+__all__ = [
+    "FAULTS",
+    "Act",
+    "Bomb",
+    "Break",
+    "Deviate",
+    "Drip",
+    "Fault",
+    "Hang",
+    "Nothing",
+    "Refuse",
+    "Way",
+    "find_fault",
+]
 
-FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*CONNECTION, *REFUSALS, *SPELLINGS)}
+_DIALECTS = (openai, responses, anthropic, gemini, ollama, cherry)
+_DEVIATIONS = tuple(fault for dialect in _DIALECTS for fault in dialect.DEVIATIONS)
+
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in (*CONNECTION, *REFUSALS, *_DEVIATIONS)}
 """Every fault by its name."""
 
 

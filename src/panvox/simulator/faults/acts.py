@@ -8,6 +8,9 @@ from enum import StrEnum
 from panvox.errors import Category
 from panvox.simulator.exchange import Complaint, Page, Render
 
+THOUGHTS = ("The question ", "is clear. ", "I weigh ", "what I know ", "and then answer.")
+"""What a model thinks before an odd answer, piece by piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hang:
@@ -53,14 +56,34 @@ class Deviate:
     render: Render
 
 
-Act = Hang | Drip | Break | Page | Refuse | Deviate
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The head of a stream, and an end without a body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bomb:
+    """An answer of `size` bytes, packed a thousandfold, that has no end: nobody should get there."""
+
+    size: int
+
+
+Act = Hang | Drip | Break | Page | Refuse | Deviate | Nothing | Bomb
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to go wrong. `expects` is what panvox reports for it; None where it gets its answer."""
+    """One way to go wrong. `expects` is what panvox reports for it; None where it gets its answer.
+
+    `dialect` names the only one in which it can happen; where that is not spoken, there is the usual answer.
+    """
 
     name: str
     expects: Category | None
     summary: str
     act: Act
+    dialect: str | None = None
+
+    def fits(self, dialect: str) -> bool:
+        """Whether it can happen in `dialect`."""
+        return self.dialect in (None, dialect)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
-
 from panvox.errors import Category
-from panvox.simulator.exchange import Page
-from panvox.simulator.faults.acts import Break, Drip, Fault, Hang, Way
+from panvox.simulator.exchange import Complaint, Page, Reason
+from panvox.simulator.faults.acts import Bomb, Break, Drip, Fault, Hang, Nothing, Refuse, Way
 
 _PAGE = b"""<!DOCTYPE html>
 <html><head><title>%b</title></head><body><h1>%b</h1><p>Please come back later.</p></body></html>
@@ -17,22 +15,8 @@ def _html(status: int, title: bytes) -> Page:
     return Page(status=status, content_type="text/html; charset=utf-8", body=_PAGE % (title, title))
 
 
-_MIB = 2**20
-BOMB_SIZE = 256 * _MIB
+BOMB_SIZE = 256 * 2**20
 """Bytes that the bomb unpacks to."""
-
-
-def _bomb() -> bytes:
-    """One event of `BOMB_SIZE` bytes, packed a thousandfold, without an end: nobody should get there.
-
-    A fully flushed block stands for itself and can be repeated, so that packing costs next to nothing.
-    """
-    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    head = packer.compress(b'data: {"choices":[{"index":0,"delta":{"content":"')
-    head += packer.flush(zlib.Z_FULL_FLUSH)
-    block = packer.compress(b"a" * _MIB) + packer.flush(zlib.Z_FULL_FLUSH)
-    return head + block * (BOMB_SIZE // _MIB)
-
 
 CONNECTION = (
     Fault(
@@ -78,7 +62,7 @@ CONNECTION = (
         "empty-body",
         Category.TRUNCATED,
         "status 200, a stream's content type and no body",
-        Page(status=200, content_type="text/event-stream", body=b""),
+        Nothing(),
     ),
     Fault(
         "redirect",
@@ -94,23 +78,13 @@ CONNECTION = (
     Fault(
         "gzip-bomb",
         Category.MALFORMED,
-        f"an event of {BOMB_SIZE // _MIB} MiB, packed into a thousandth of it",
-        Page(
-            status=200,
-            content_type="text/event-stream",
-            body=_bomb(),
-            headers={"content-encoding": "gzip"},
-        ),
+        f"a text of {BOMB_SIZE // 2**20} MiB, packed into a thousandth of it",
+        Bomb(BOMB_SIZE),
     ),
     Fault(
         "large-error",
         Category.OVERLOADED,
         "status 500 with a body of 5 MB",
-        Page(
-            status=500,
-            content_type="application/json",
-            body=b'{"error":{"message":"%b","type":"server_error","param":null,"code":null}}'
-            % (b"x" * 5_000_000),
-        ),
+        Refuse(Complaint(reason=Reason.SERVER_ERROR, message="x" * 5_000_000)),
     ),
 )

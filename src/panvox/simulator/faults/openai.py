@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-
-import orjson
+from dataclasses import replace
 
 from panvox.errors import Category
-from panvox.simulator.exchange import Page, Speech, Utterance
-from panvox.simulator.faults.acts import Deviate, Fault
-from panvox.simulator.openai import (
+from panvox.simulator.exchange import Speech, Utterance, page_of
+from panvox.simulator.faults.acts import THOUGHTS, Deviate, Fault
+from panvox.simulator.spellings.openai import (
     DONE,
-    JSON,
     OPENING,
     Chunk,
     Delta,
@@ -27,8 +25,6 @@ from panvox.simulator.openai import (
     spell,
     usual_finish,
 )
-
-_THOUGHTS = ("The question ", "is clear. ", "I weigh ", "what I know ", "and then answer.")
 
 
 def _said(items: Callable[[Speech], Sequence[Item]]) -> Deviate:
@@ -48,7 +44,7 @@ def _after(*items: Item) -> Deviate:
 
 def _thoughts(place: str) -> list[Item]:
     """Thinking in one of the fields that servers use for it."""
-    return [Delta({"content": None, place: thought}) for thought in _THOUGHTS]
+    return [Delta({"content": None, place: thought}) for thought in THOUGHTS]
 
 
 def _half(speech: Speech) -> list[Delta]:
@@ -90,17 +86,12 @@ def _relay_error(code: int, message: str, kind: str) -> Chunk:
     )
 
 
-def _page(status: int, value: object) -> Page:
-    return Page(status=status, content_type=JSON, body=orjson.dumps(value))
-
-
 _NO_ANSWER = (
     Fault(
         "bare-error",
         Category.INVALID_REQUEST,
         "400 with the error not wrapped and its code a number (vLLM)",
-        _page(
-            400,
+        page_of(
             {
                 "object": "error",
                 "message": "This model does not support the requested parameter.",
@@ -108,13 +99,14 @@ _NO_ANSWER = (
                 "param": None,
                 "code": 400,
             },
+            status=400,
         ),
     ),
     Fault(
         "error-in-200",
         Category.OVERLOADED,
         "an error object in place of an answer, with status 200",
-        _page(200, {"error": {"code": 502, "message": "Provider returned error", "metadata": {}}}),
+        page_of({"error": {"code": 502, "message": "Provider returned error", "metadata": {}}}),
     ),
     Fault(
         "error-mid-stream",
@@ -184,14 +176,14 @@ _NO_ANSWER = (
 
 
 def _details(speech: Speech) -> list[Item]:
-    details = ([{"type": "reasoning.text", "text": text, "index": 0}] for text in _THOUGHTS)
+    details = ([{"type": "reasoning.text", "text": text, "index": 0}] for text in THOUGHTS)
     return _usual(speech, *(Delta({"reasoning_details": detail}) for detail in details))
 
 
 def _arrays(speech: Speech) -> list[Item]:
     thinking = [
         Delta({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]})
-        for text in _THOUGHTS
+        for text in THOUGHTS
     ]
     said = [Delta({"content": [{"type": "text", "text": piece}]}) for piece in speech.pieces]
     return [Delta({"role": "assistant"}), *thinking, *said, Finish(usual_finish(speech))]
@@ -200,7 +192,7 @@ def _arrays(speech: Speech) -> list[Item]:
 _AZURE = Chunk(
     {"id": "", "object": "", "model": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
 )
-_TAGS = [Delta({"content": text}) for text in ("<think>", *_THOUGHTS, "</think>\n\n")]
+_TAGS = [Delta({"content": text}) for text in ("<think>", *THOUGHTS, "</think>\n\n")]
 _FIRST_TEXT = b'"role":"assistant","content":"'
 _COMMENT = b": PROCESSING\n\n"
 
@@ -271,4 +263,4 @@ _ANSWERED = (
     ),
 )
 
-SPELLINGS = (*_NO_ANSWER, *_ANSWERED)
+DEVIATIONS = tuple(replace(fault, dialect="openai") for fault in (*_NO_ANSWER, *_ANSWERED))

@@ -1,4 +1,4 @@
-"""How OpenAI's API spells calls, answers, refusals, model lists and rate limits.
+"""How OpenAI's API spells calls to chat completions, answers, refusals and rate limits.
 
 Source of the shapes and sentences: the public API reference and error texts of OpenAI; where OpenAI has no
 word for something (402, 413, 529), those of relays that speak its dialect.
@@ -7,7 +7,7 @@ word for something (402, 413, 529), those of relays that speak its dialect.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, assert_never
 
@@ -15,18 +15,22 @@ import msgspec
 import orjson
 
 from panvox.simulator.exchange import (
+    JSON,
     Call,
     Complaint,
-    Declined,
     Page,
     Reason,
     Speech,
     Utterance,
     count_tokens,
+    invalid,
+    page_of,
+    read_body,
 )
-from panvox.simulator.limits import DAY, Excess, Kind, Meter
+from panvox.simulator.limits import Excess, Kind
+from panvox.simulator.spelling import Standing, Voice
+from panvox.simulator.wording import duration, sentence
 
-JSON = "application/json"
 EVENTS = "text/event-stream; charset=utf-8"
 DONE = b"data: [DONE]\n\n"
 
@@ -66,15 +70,12 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 
 def read_call(data: bytes) -> Call:
     """The call that a request body spells. Raises `Declined` (400)."""
-    try:
-        body = _decode_body(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _invalid(f"We could not parse the JSON body of your request: {error}") from None
+    body = read_body(_decode_body, data)
     if not body.messages:
-        raise _invalid("Invalid 'messages': empty array. Expected an array with minimum length 1.")
+        raise invalid("Invalid 'messages': empty array. Expected an array with minimum length 1.")
     ceiling = body.max_completion_tokens or body.max_tokens
     if ceiling is not None and ceiling < 1:
-        raise _invalid(f"Invalid 'max_tokens': integer below minimum value, expected >= 1, got {ceiling}.")
+        raise invalid(f"Invalid 'max_tokens': integer below minimum value, expected >= 1, got {ceiling}.")
     return Call(
         model=body.model,
         question=next((message.text for message in reversed(body.messages) if message.role == "user"), ""),
@@ -83,10 +84,6 @@ def read_call(data: bytes) -> Call:
         usage=body.stream_options is not None and body.stream_options.include_usage,
         max_tokens=ceiling,
     )
-
-
-def _invalid(message: str) -> Declined:
-    return Declined(Complaint(reason=Reason.INVALID, message=message))
 
 
 # --- answers ---------------------------------------------------------------------------------------
@@ -170,7 +167,7 @@ def usage(speech: Speech) -> dict[str, Any]:
 
 def _frame(speech: Speech, kind: str) -> dict[str, Any]:
     return {
-        "id": speech.id,
+        "id": f"chatcmpl-{speech.id}",
         "object": kind,
         "created": speech.created,
         "model": speech.model,
@@ -241,10 +238,11 @@ _SPELLINGS: Mapping[Reason, _Spelling] = {
         400,
         _INVALID,
         "context_length_exceeded",
-        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens. "
-        "Please reduce the length of the messages.",
+        "This model's maximum context length is {context} tokens. However, your messages resulted in "
+        "{tokens} tokens. Please reduce the length of the messages.",
     ),
     Reason.UNAUTHORISED: _Spelling(401, _INVALID, "invalid_api_key", "Incorrect API key provided."),
+    Reason.NO_KEY: _Spelling(401, _INVALID, None, "You didn't provide an API key."),
     Reason.PAYMENT: _Spelling(
         402, "payment_required", 402, "Insufficient credits. Add more using the provider's page of credits."
     ),
@@ -284,109 +282,41 @@ def complain(complaint: Complaint) -> Page:
     if isinstance(complaint.reason, Excess):
         return _complain_of_excess(complaint.reason, complaint.model)
     spelling = _SPELLINGS[complaint.reason]
-    message = complaint.message or spelling.message.format(model=complaint.model)
-    return _error(spelling._replace(message=message))
+    usual = spelling.message.format(model=complaint.model, context=complaint.context, tokens=complaint.tokens)
+    return _error(spelling._replace(message=complaint.message or usual))
 
 
 def _error(spelling: _Spelling, headers: Mapping[str, str] | None = None) -> Page:
     body = {"message": spelling.message, "type": spelling.type, "param": None, "code": spelling.code}
-    return Page(
-        status=spelling.status,
-        content_type=JSON,
-        body=orjson.dumps({"error": body}),
-        headers=headers or {},
-    )
+    return page_of({"error": body}, status=spelling.status, headers=headers)
 
 
 def _complain_of_excess(excess: Excess, model: str) -> Page:
-    message = _excess_sentence(excess, model)
+    message = sentence(excess, where=f"for {model or 'this model'} in organization org-simulated")
     if excess.kind is Kind.MONEY:
         return _error(_Spelling(429, "insufficient_quota", "insufficient_quota", message))
-    headers = {} if excess.wait is None else _retry_headers(excess.wait)
+    headers = {} if excess.wait is None else retry_headers(excess.wait)
     return _error(_Spelling(429, excess.unit, "rate_limit_exceeded", message), headers)
 
 
-def _excess_sentence(excess: Excess, model: str) -> str:
-    again = "" if excess.wait is None else f" Please try again in {duration(excess.wait)}."
-    where = f"for {model or 'this model'} in organization org-simulated"
-    per = _per(excess)
-    match excess.kind:
-        case Kind.REQUESTS | Kind.TOKENS | Kind.QUOTA:
-            return (
-                f"Rate limit reached {where} on {per}: Limit {excess.limit}, Used {excess.used}, "
-                f"Requested {excess.requested}.{again}"
-            )
-        case Kind.TOO_LARGE:
-            return (
-                f"Request too large {where} on {per}: Limit {excess.limit}, Requested {excess.requested}. "
-                "The input or output tokens must be reduced in order to run successfully."
-            )
-        case Kind.CONCURRENCY:
-            return f"Too many concurrent requests {where}: at most {excess.limit} at the same time."
-        case Kind.BURST:
-            return (
-                "Request rate increased too quickly. To ensure system stability, please adjust your client "
-                f"logic to scale requests more smoothly over time.{again}"
-            )
-        case Kind.MONEY:
-            return "You exceeded your current quota, please check your plan and billing details."
-        case _:
-            assert_never(excess.kind)
-
-
-def _per(excess: Excess) -> str:
-    """`requests per min (RPM)`."""
-    word = {1.0: "sec", 60.0: "min", 3_600.0: "hour", DAY: "day"}.get(excess.seconds)
-    if word is None:
-        return f"{excess.unit} per {excess.seconds:g} s"
-    return f"{excess.unit} per {word} ({excess.unit[0].upper()}P{word[0].upper()})"
-
-
-def _retry_headers(wait: float) -> dict[str, str]:
+def retry_headers(wait: float) -> dict[str, str]:
+    """When to come back, in seconds and in milliseconds."""
     return {"retry-after": str(math.ceil(wait)), "retry-after-ms": str(math.ceil(wait * 1000))}
 
 
 # --- rate headers ----------------------------------------------------------------------------------
 
 
-def rate_headers(requests: Meter | None, tokens: Meter | None) -> dict[str, str]:
-    """How the limits stand; nothing about a limit that is not there."""
-    headers: dict[str, str] = {}
-    for unit, meter in (("requests", requests), ("tokens", tokens)):
+def headers(standing: Standing) -> dict[str, str]:
+    """The id of the request, and how the limits stand."""
+    told = {"x-request-id": standing.request}
+    for unit, meter in (("requests", standing.requests), ("tokens", standing.tokens)):
         if meter is not None:
-            headers[f"x-ratelimit-limit-{unit}"] = str(meter.limit)
-            headers[f"x-ratelimit-remaining-{unit}"] = str(meter.remaining)
-            headers[f"x-ratelimit-reset-{unit}"] = duration(meter.reset)
-    return headers
+            told[f"x-ratelimit-limit-{unit}"] = str(meter.limit)
+            told[f"x-ratelimit-remaining-{unit}"] = str(meter.remaining)
+            told[f"x-ratelimit-reset-{unit}"] = duration(meter.reset)
+    return told
 
 
-def duration(seconds: float) -> str:
-    """`120ms`, `7.5s`, `6m0s` or `2h3m4s`, rounded up to a millisecond."""
-    milliseconds = max(0, math.ceil(round(seconds * 1000, 6)))
-    if milliseconds < 1000:
-        return f"{milliseconds}ms"
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{rest / 1000:g}s"
-    if minutes or hours:
-        text = f"{minutes}m{text}"
-    return f"{hours}h{text}" if hours else text
-
-
-# --- model lists -----------------------------------------------------------------------------------
-
-
-def listing(models: Iterable[str], *, owner: str, created: int) -> Page:
-    """The list of models."""
-    data = [_listed(model, owner=owner, created=created) for model in models]
-    return Page(status=200, content_type=JSON, body=orjson.dumps({"object": "list", "data": data}))
-
-
-def listed(model: str, *, owner: str, created: int) -> Page:
-    """One model of the list."""
-    body = orjson.dumps(_listed(model, owner=owner, created=created))
-    return Page(status=200, content_type=JSON, body=body)
-
-
-def _listed(model: str, *, owner: str, created: int) -> dict[str, Any]:
-    return {"id": model, "object": "model", "created": created, "owned_by": owner}
+VOICE = Voice(name="openai", stream_type=EVENTS, render=render, complain=complain, headers=headers)
+"""Chat completions, as OpenAI speaks them."""
