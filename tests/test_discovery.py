@@ -25,7 +25,7 @@ from panvox.catalog.references import NoReferences
 from panvox.catalog.sources import Source, sources
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Category
-from panvox.protocols import Dialect, Listing, ListPage, Request
+from panvox.protocols import Dialect, Listing, ListPage, Quirks, Request
 from panvox.providers.transport import HttpTransport
 from panvox.settings import VENDORS, Provider, Settings, Vendor
 
@@ -275,7 +275,7 @@ async def test_the_list_is_asked_for_with_the_key_and_where_the_vendor_keeps_it(
     key = SecretStr("sk-1")
     async with serving(answer) as url:
         await find(source("plain", url, key=key, key_needed=True))
-        await find(source("other", url, key=key, list_headers=(("X-Api-Key", "{key}"),)))
+        await find(source("other", url, key=key), dialect=OpenAI(Quirks(key_header="X-Api-Key")))
         await find(source("apart", "https://unused.example/v1", list_url=url.replace("/v1", "/catalog")))
     assert asked == [
         ("/v1/models", "Bearer sk-1", None),

