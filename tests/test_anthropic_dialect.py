@@ -84,6 +84,8 @@ def test_a_question_goes_out_as_a_stream_with_a_limit() -> None:
         ("https://api.example/v1", "https://api.example/v1/messages"),
         ("https://api.example/anthropic", "https://api.example/anthropic/v1/messages"),
         ("https://api.example/v1beta/", "https://api.example/v1beta/messages"),
+        ("https://api.example/a?b=c", "https://api.example/a/v1/messages?b=c"),
+        ("https://api.example/v1?b=c", "https://api.example/v1/messages?b=c"),
     ],
 )
 def test_an_address_may_leave_out_its_version(base: str, url: str) -> None:

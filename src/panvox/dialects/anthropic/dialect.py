@@ -107,4 +107,5 @@ class Anthropic(msgspec.Struct, frozen=True):
 
 
 def _versioned(base_url: str) -> str:
-    return base_url if _VERSIONED.search(base_url) else f"{base_url.rstrip('/')}/v1"
+    base, mark, query = base_url.partition("?")
+    return base_url if _VERSIONED.search(base) else f"{base.rstrip('/')}/v1{mark}{query}"

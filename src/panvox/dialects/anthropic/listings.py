@@ -42,6 +42,8 @@ def read_listings(body: bytes) -> ListPage:
 
 def _listing(item: Mapping[str, object]) -> Listing:
     supported = dict(_supported(fields_at(item, "capabilities")))
+    able = _words(name for name, does in supported.items() if does)
+    unable = _words(name for name, does in supported.items() if not does and name in _WHOLE)
     inputs = [kind for name, kind in _INPUTS.items() if supported.get(name)]
     return Listing(
         id=text_at(item, "id"),
@@ -52,8 +54,8 @@ def _listing(item: Mapping[str, object]) -> Listing:
         max_output=count(item.get("max_tokens")) or None,
         inputs=("text", *inputs) if supported else (),
         outputs=("text",) if supported else (),
-        capabilities=_words(name for name, able in supported.items() if able),
-        denied=_words(name for name, able in supported.items() if not able and name in _WHOLE),
+        capabilities=able,
+        denied=tuple(word for word in unable if word not in able),
         created=_seconds(text_at(item, "created_at")) or None,
         retires=_retirement(item),
     )

@@ -57,13 +57,8 @@ class ResponseReading:
             self._take_item(step, fields, events)
         elif kind == "response.reasoning_summary_part.added" and count(fields.get("summary_index")):
             self._think("reasoning_summary_text", "\n\n", events)
-        elif response := fields_at(fields, "response"):
-            if step in _ENDS:
-                status = text_at(response, "status")  # some servers call every end completed
-                self._take_end(response, status if status in _ENDS else step, events)
-                self.end(events, complete=True)
-                return True
-            self._take_model(response)
+        elif kind.startswith("response.") and not what:
+            return self._take_response(step, fields_at(fields, "response"), events)
         return False
 
     def whole(self, data: bytes, events: list[Event]) -> None:
@@ -128,6 +123,16 @@ class ResponseReading:
         if arguments and done and spoken not in self._heard:
             self._heard.add(spoken)
             self._answering.call(ToolCallDelta(self._calls[place], arguments=arguments), events)
+
+    def _take_response(self, step: str, response: Mapping[str, object], events: list[Event]) -> bool:
+        """The response as it stands; true where that is how it ends."""
+        if step not in _ENDS:
+            self._take_model(response)
+            return False
+        status = text_at(response, "status")  # some servers call every end completed
+        self._take_end(response, status if status in _ENDS else step, events)
+        self.end(events, complete=True)
+        return True
 
     def _take_model(self, response: Mapping[str, object]) -> None:
         self._answering.model = self._answering.model or text_at(response, "model")
