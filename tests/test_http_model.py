@@ -8,8 +8,18 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
 
-from panvox.errors import Failure, Malformed, Overloaded, TimedOut, Truncated, Unreachable
-from panvox.messages import End, Event, Finish, Prompt, Text
+from panvox.dialects.ollama import Ollama
+from panvox.errors import (
+    Failure,
+    InvalidRequest,
+    Malformed,
+    Overloaded,
+    Owner,
+    TimedOut,
+    Truncated,
+    Unreachable,
+)
+from panvox.messages import End, Event, Finish, ImagePart, Message, Prompt, Text, TextPart
 from panvox.protocols import Listing, ListPage, Rate, Request
 from panvox.providers.deadlines import Watchdog
 from panvox.providers.http import Deadlines, HttpModel
@@ -188,6 +198,22 @@ async def test_a_connection_that_breaks_after_all_was_said_does_no_harm(transpor
 
 
 # --- refusals ---
+
+
+async def test_a_prompt_that_the_dialect_cannot_write_is_refused_before_anything_is_sent(
+    transport: HttpTransport,
+) -> None:
+    image = Prompt(messages=(Message("user", (TextPart("What?"), ImagePart("https://a.example/cat.png"))),))
+    async with HostileServer(say_paris) as server:
+        asked = HttpModel(
+            name="a/b", model="b", dialect=Ollama(), transport=transport, base_url=server.url, key="sk-secret"
+        )
+        with pytest.raises(InvalidRequest, match="Ollama fetches no images") as refused:
+            async with asked.stream(image):
+                pass
+        assert server.requests == []
+    assert refused.value.fault.owner is Owner.PROMPT
+    assert "leave this model out" in refused.value.fault.hint
 
 
 async def test_a_refusal_is_told_by_the_dialect(transport: HttpTransport) -> None:

@@ -96,7 +96,6 @@ def test_every_kind_of_message_is_spelled() -> None:
         {"role": "user", "content": "What is it?", "images": ["AA=="]},
         {
             "role": "assistant",
-            "content": "",
             "tool_calls": [
                 {"function": {"name": "look", "arguments": {"at": 1}}},
                 {"function": {"name": "hear", "arguments": {}}},

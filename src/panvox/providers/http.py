@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 
-from panvox.errors import Failure, Truncated
+from panvox.errors import Failure, InvalidRequest, Owner, PromptError, Truncated
 from panvox.messages import End, Event, Prompt
 from panvox.protocols import Decoder, Dialect, Reply, Transport
 from panvox.providers.deadlines import Deadlines, Watchdog
@@ -20,6 +20,7 @@ from panvox.redaction import without_secret
 __all__ = ["Deadlines", "HttpModel"]
 
 _OK = 200
+_UNWRITTEN = "Change the prompt as the message says, or leave this model out."
 _REFUSAL = 1 << 16  # bytes of a refusal that are read
 _REFUSAL_TIME = 5.0  # seconds that reading it may take
 
@@ -54,8 +55,14 @@ class HttpModel:
         return f"HttpModel(name={self.name!r}, model={self._model!r}, dialect={self._dialect.name!r})"
 
     def stream(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-        """Ask; see `Model`. Raises `TimedOut` and whatever the dialect and the transport raise."""
-        request = self._dialect.request(prompt, self._model, base_url=self._base_url, key=self._key)
+        """Ask; see `Model`. Raises `TimedOut` and whatever the dialect and the transport raise.
+
+        A prompt that the dialect cannot write is an `InvalidRequest`: another model may take it.
+        """
+        try:
+            request = self._dialect.request(prompt, self._model, base_url=self._base_url, key=self._key)
+        except PromptError as error:
+            raise InvalidRequest(str(error), hint=_UNWRITTEN, owner=Owner.PROMPT) from None
         sending = self._transport.send(request, connect_timeout=self._deadlines.connect)
         return _Call(sending, self._dialect, Watchdog(self._deadlines, self.name), self._key)
 

@@ -82,8 +82,9 @@ def _messages(message: Message, names: dict[str, str]) -> Iterator[Fields]:
             case ImagePart():
                 images.append(_image(part.url))
     if texts or images or calls:
-        spelled: Fields = {"role": message.role, "content": "".join(texts)}
-        yield {**spelled, **given({"images": images or None, "tool_calls": calls or None})}
+        text = "".join(texts) if texts else None
+        more = given({"content": text, "images": images or None, "tool_calls": calls or None})
+        yield {"role": message.role, **more}
 
 
 def _image(url: str) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import msgspec
 
 from panvox.dialects.answering import Answering
-from panvox.dialects.foreign import count, fields_at, items_at, parse, text_at
+from panvox.dialects.foreign import count, fields_at, items_at, text_at
 from panvox.dialects.ollama import troubles
-from panvox.dialects.replies import unreadable
+from panvox.dialects.replies import read_object, unreadable
 from panvox.dialects.sse import ServerEvent
 from panvox.errors import Empty, Owner, Retry
 from panvox.messages import Event, ToolCallDelta, Usage
@@ -38,7 +38,7 @@ class LineReading:
 
     def event(self, event: ServerEvent, events: list[Event]) -> bool:
         """Read one line; true for the one that says that all is done."""
-        fields = _fields(event.data)
+        fields = read_object(event.data)
         if fields.get("error"):
             raise troubles.breakdown(fields)
         if "message" not in fields and "done" not in fields:
@@ -96,13 +96,3 @@ class LineReading:
         if reason:
             calls = self._calls and reason == "stop"  # there is no word for this end
             self._answering.finish_with("tool_calls" if calls else reason)
-
-
-def _fields(data: bytes) -> dict[str, object]:
-    try:
-        value = parse(data)
-    except ValueError:
-        raise unreadable("not a JSON object", data) from None
-    if not isinstance(value, dict):
-        raise unreadable("not a JSON object", data)
-    return value
