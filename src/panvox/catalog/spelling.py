@@ -61,7 +61,7 @@ _MODE = re.compile(
     r"-(?:(?:no-?)?think(?:ing)?(?:-(?:\d{4,}|low|medium|high|max))?|reasoner|(?:non-)?reasoning)$"
 )
 _EFFORT = re.compile(r"^(gpt-[5-9].*|o[1-9](?:-(?:mini|pro))?)-(?:xhigh|high|medium|low|minimal|none)$")
-# Vertex says @default, Bedrock -v1, Anthropic's fast mode is the same model; Nova is v1 at two hosts of four.
+# Vertex says @default, Bedrock -v1 (of Nova too), and Anthropic's fast mode is the same model served faster.
 _REVISION = re.compile(r"^(claude-(?:opus|sonnet|haiku)-[4-9].*)-(?:default|fast|v\d)$|^(nova-.+)-v1$")
 
 
