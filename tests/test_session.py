@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import panvox
 import panvox.compose.session  # what the first use would load, and read from disk, inside the loop
+from panvox.compose.dialects import DIALECTS
 from panvox.errors import PromptError, SelectionError, StoreError
 from panvox.messages import Message, Prompt, RunEnded, State, TextPart
 from panvox.settings import Settings, load
 from panvox.simulator import (
     FAULTS,
+    SPELLINGS,
     Fleet,
     Invented,
     Recording,
@@ -96,26 +99,44 @@ async def test_a_selection_asks_only_those(settings: Settings) -> None:
     assert [outcome.member.name for outcome in result.outcomes] == [name]
 
 
-async def test_every_fault_ends_in_the_state_that_it_stands_for_and_disturbs_nobody(tmp_path: Path) -> None:
-    models = [VirtualModel(name, fault=fault) for name, fault in FAULTS.items()]
+async def test_every_list_of_every_dialect_is_read_to_its_last_page(tmp_path: Path) -> None:
+    made = invented(providers=len(SPELLINGS), models=45, dialects=tuple(SPELLINGS))
+    fleet = replace(made, providers=tuple(replace(each, page_size=20) for each in made.providers))
+    async with simulate(fleet, speed=0) as simulator:
+        settings = await settings_of(fleet, simulator, tmp_path)
+        async with panvox.open(settings) as session:
+            entries = (await session.catalogue()).entries
+    assert {entry.name for entry in entries} == set(fleet.names())
+
+
+async def test_every_fault_of_every_dialect_ends_in_its_state_and_disturbs_nobody(tmp_path: Path) -> None:
+    faulty = {
+        dialect: [VirtualModel(name, fault=fault) for name, fault in FAULTS.items() if fault.fits(dialect)]
+        for dialect in DIALECTS
+    }
     fleet = Fleet(
         (
-            VirtualProvider("bad", models=tuple(models)),
+            *(
+                VirtualProvider(dialect, models=tuple(models), dialect=dialect)
+                for dialect, models in faulty.items()
+            ),
             VirtualProvider("good", models=(VirtualModel("model"),)),
         ),
         answers=Invented(seed=0),
     )
-    patience = "\n[network]\nfirst_token_timeout = 1.0\nidle_timeout = 1.0\ntotal_timeout = 3.0\n"
+    patience = "\n[network]\nfirst_token_timeout = 2.0\nidle_timeout = 2.0\ntotal_timeout = 6.0\n"
     async with simulate(fleet, speed=0) as simulator:
         result = await panvox.ask(SUM, settings=await settings_of(fleet, simulator, tmp_path, more=patience))
-    assert sum(result.states.values()) == len(FAULTS) + 1
-    told = {outcome.member.model: outcome for outcome in result.outcomes}
+    assert sum(result.states.values()) == fleet.size
+    told = {outcome.member.name: outcome for outcome in result.outcomes}
     expected = {
-        name: State(fault.expects.value) if fault.expects else State.ANSWERED
-        for name, fault in FAULTS.items()
+        f"{dialect}/{model.name}": State(model.fault.expects or "answered")
+        for dialect, models in faulty.items()
+        for model in models
+        if model.fault
     }
     assert {name: told[name].state for name in expected} == expected
-    assert told["model"].state is State.ANSWERED
+    assert told["good/model"].state is State.ANSWERED
     for outcome in result.outcomes:
         if outcome.fault:
             assert outcome.fault.message

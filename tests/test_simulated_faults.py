@@ -12,9 +12,10 @@ import aiohttp
 import openai
 import pytest
 
-from panvox.dialects.openai import OpenAI
+from panvox.compose.dialects import DIALECTS
 from panvox.errors import Failure
 from panvox.messages import Fold, Prompt
+from panvox.protocols import Quirks
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.transport import HttpTransport
 from panvox.simulator import (
@@ -216,14 +217,17 @@ async def test_a_redirect_leads_away_from_this_machine() -> None:
         reply.close()
 
 
-@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.fits("openai")])
-async def test_panvox_reports_each_fault_as_the_table_says(name: str) -> None:
+@pytest.mark.parametrize(
+    ("dialect", "name"),
+    [(dialect, name) for dialect in DIALECTS for name, fault in FAULTS.items() if fault.fits(dialect)],
+)
+async def test_panvox_reports_each_fault_as_the_table_says_in_every_dialect(dialect: str, name: str) -> None:
     deadlines = Deadlines(first_token=0.3, idle=0.3, total=1)
-    async with simulate(spoilt(name)) as server, HttpTransport() as transport:
+    async with simulate(spoilt(name, dialect=dialect)) as server, HttpTransport() as transport:
         model = HttpModel(
             name=f"oak/{name}",
             model=name,
-            dialect=OpenAI(),
+            dialect=DIALECTS[dialect](Quirks()),
             transport=transport,
             base_url=server.base_url("oak"),
             deadlines=deadlines,

@@ -91,6 +91,7 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"max_(completion_)?tokens\b.{0,40}too (large|high)",
         r"max_tokens: \d+ > \d+",
         r"reduce the length",
+        r"payload size exceeds",
         r"model token limit",
         r"tokens`? must be <=",
         r"token count\b.{0,60}exceeds",
@@ -101,6 +102,7 @@ _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
         r"balance is too low",
         r"(negative|no) (account )?balance",
         r"(out of|not enough|more) credits",
+        r"credits are depleted",
         r"can only afford",
         r"(billing (hard )?|spend(ing)? )limit",
         r"payment required",
@@ -173,7 +175,7 @@ LIMIT_AND_REQUESTED = (
 )
 """Both numbers of a refusal such as `Limit 10000, Used 0, Requested 12000`."""
 
-NO_LIMIT = _any_of(r"\blimit(?: is|:| of)? ?0\b(?![.,]\d)")
+NO_LIMIT = _any_of(r"\blimit(?: for your organization(?: \([\w-]*\))?)?(?: is|:| of)? ?0\b(?![.,]\d)")
 """A limit of nothing: the model is not for this account."""
 
 LONG_SPELL = _any_of(

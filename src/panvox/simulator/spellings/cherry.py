@@ -224,9 +224,12 @@ class Desktop:
         if not self.early:
             return page_of({"object": "list", "data": [_plain_item(model) for model in models]})
         start = asked.number("offset", 0)
-        end = start + (asked.number("limit", 0) or offer.page_size or len(models))
-        data = [_early_item(model) for model in models[start:end]]
-        return page_of({"object": "list", "data": data, "total": len(models), "offset": start})
+        limit = asked.number("limit", 0) or offer.page_size
+        shown = models[start : start + limit] if limit else models[start:]
+        body: dict[str, Any] = {"object": "list", "data": [_early_item(model) for model in shown]}
+        if limit or "offset" in asked.query:
+            body |= {"total": len(models), "offset": start}
+        return page_of({**body, "limit": limit} if limit else body)
 
 
 def _plain_item(model: Listed) -> dict[str, Any]:
