@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import os
@@ -14,7 +13,6 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -37,27 +35,10 @@ from panvox.errors import PromptError
 from panvox.messages import RunEnded, RunEvent
 from panvox.protocols import Prices
 from panvox.settings import Settings, load
-from panvox.simulator import Fleet, faulty, invented, settings_for, simulate, some_faulty
+from panvox.simulator import Fleet, faulty, invented, some_faulty
+from tests.command import PANVOX, panvox, served
 
 ROOT = Path(__file__).parents[1]
-PANVOX = [sys.executable, "-m", "panvox"]
-
-
-def panvox(
-    *arguments: str, stdin: bytes | None = None, cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """The real command; without `stdin` it has none."""
-    done = subprocess.run(
-        [*PANVOX, *arguments],
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        check=False,
-        timeout=60,
-        cwd=cwd,
-        env={**os.environ, **environment},  # noqa: TID251 - the cleaned one of the test
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 # --- text ---
@@ -351,29 +332,6 @@ def test_the_template_names_every_setting_with_its_default(tmp_path: Path) -> No
 
 
 # --- against a fleet ---
-
-
-@contextmanager
-def served(fleet: Fleet, folder: Path, *, speed: float = 0.0) -> Iterator[None]:
-    """The fleet, in a thread of its own, with settings in `folder` that make panvox ask it."""
-    loop = asyncio.new_event_loop()
-    up, done = threading.Event(), asyncio.Event()
-
-    async def serve() -> None:
-        async with simulate(fleet, speed=speed) as simulator:
-            (folder / "panvox.toml").write_text(settings_for(fleet, url=simulator.url))
-            up.set()
-            await done.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    try:
-        assert up.wait(10)
-        yield
-    finally:
-        loop.call_soon_threadsafe(done.set)
-        thread.join()
-        loop.close()
 
 
 def silent_after_a_few(answering: int) -> Fleet:

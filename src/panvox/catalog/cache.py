@@ -62,12 +62,15 @@ class Lists:
         return kept
 
     def forget(self, url: str) -> None:
-        """Drop all lists of servers whose addresses begin with `url`."""
+        """Drop all lists of servers whose addresses begin with `url`, and what was put together of them."""
+        gone = [self._folder / "index"]
         for path in self._folder.glob("*.list"):
             kept = read(path, Kept)
             if kept is None or kept.url.startswith(url):
-                with suppress(OSError):
-                    path.unlink()
+                gone.append(path)
+        for path in gone:
+            with suppress(OSError):
+                path.unlink()
 
     def _path(self, source: Source) -> Path:
         vendor = source.vendor

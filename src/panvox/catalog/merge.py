@@ -143,16 +143,18 @@ def _free(source: Source, listing: Listing, claims: Mapping[str, list[Claim]]) -
         )
     if listing.free is not None:
         return Claim(listing.free, "list")
-    if source.vendor.loopback and not listing.remote:
-        return Claim(True, "address", None, "a server on this machine")
     if listing.id.endswith(":free"):
         return Claim(True, "name", None, "its name ends in :free")
-    asked = [claims.get(f"prices.{field}", []) for field in ("input", "output", "request")]
-    held = [several[0] for several in asked if several]
-    nothing = len(asked[0]) > 0 < len(asked[1]) and all(claim.value == 0 for claim in held)
-    from_list = nothing and all(claim.source in ("list", "settings") for claim in held)
-    if from_list and (source.vendor.zero_is_free or held[0].source == "settings"):
-        return Claim(True, held[0].source, held[0].at, "its prices are zero")
+    held = {field: claims[f"prices.{field}"][0] for field in PRICES if claims.get(f"prices.{field}")}
+    told = {field: claim for field, claim in held.items() if claim.source in ("list", "settings")}
+    if dear := next((claim for claim in told.values() if claim.value), None):
+        return Claim(False, dear.source, dear.at, "it has a price")
+    if source.vendor.loopback and not listing.remote:
+        return Claim(True, "address", None, "a server on this machine")
+    if {"input", "output"} <= told.keys() and held.keys() == told.keys():
+        by_settings = told["input"].source == "settings"
+        if source.vendor.zero_is_free or by_settings:
+            return Claim(True, told["input"].source, told["input"].at, "its prices are zero")
     return Claim(False, "prices", None, "nothing says that it costs nothing")
 
 

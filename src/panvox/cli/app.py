@@ -45,6 +45,11 @@ COMMANDS = (
     Command(
         "models", "panvox.cli.models:app", "List the models that can be asked, and what is known of them."
     ),
+    Command(
+        "providers",
+        "panvox.cli.providers:providers",
+        "List the providers that are asked, and how each stands.",
+    ),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
     Command(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, ConsoleOptions
-from rich.table import Table
-from rich.text import Text
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # rich takes longer to load than a command may that shows no help
     from cyclopts.help import HelpEntry, HelpPanel
+    from rich.console import Console, ConsoleOptions
+    from rich.text import Text
 
 LABEL = 30
 """Cells of the left column."""
@@ -22,6 +20,9 @@ class Pages:
         """One group of arguments, options or commands."""
         if not panel.entries:
             return
+        from rich.table import Table  # noqa: PLC0415 - see above
+        from rich.text import Text  # noqa: PLC0415
+
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(max_width=LABEL, min_width=min(LABEL, options.max_width // 3))
         table.add_column(overflow="fold")
@@ -33,12 +34,16 @@ class Pages:
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: object) -> None:
         """The line on top."""
+        from rich.text import Text  # noqa: PLC0415 - see above
+
         del options
         console.print(Text("Usage: ", style="bold").append(_plain(usage).removeprefix("Usage:").strip()))
         console.print()
 
     def render_description(self, console: Console, options: ConsoleOptions, description: object) -> None:
         """What the command does."""
+        from rich.text import Text  # noqa: PLC0415 - see above
+
         del options
         console.print(Text(_plain(description).strip()))
         console.print()
@@ -52,6 +57,8 @@ def _label(entry: HelpEntry) -> str:
 
 
 def _meaning(entry: HelpEntry) -> Text:
+    from rich.text import Text  # noqa: PLC0415 - see above
+
     text = Text(_plain(entry.description))
     if entry.default:
         text.append(f" [{entry.default}]", style="dim")

@@ -13,11 +13,13 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from panvox.catalog.cache import Lists
 from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
 from panvox.cli.process import Interrupts, run
 from panvox.errors import UsageError
 from panvox.settings import FILE_NAME
+from panvox.settings.places import catalogue_folder
 from panvox.simulator import (
     FAULTS,
     KEY_VARIABLE,
@@ -221,6 +223,8 @@ def _print_prompts(recording: Recording | None, count: int) -> int:
 def _serve(fleet: Fleet, options: ServingOptions, question: str) -> int:
     _raise_open_files()
     with listen(host=options.host, port=options.port) as listener:
+        # What an earlier fleet at this address has listed is not what this one offers.
+        Lists(catalogue_folder()).forget(url_of(listener))
         if options.no_settings:
             hints = _without_settings(fleet, url_of(listener))
             return _serve_until_stopped(fleet, listener, options.speed, hints)
