@@ -47,7 +47,7 @@ def quiet(**more: object) -> Settings:
 
 @pytest.mark.parametrize("row", rows(*SIMULATED & DIALECTS.keys()), ids=lambda row: row.id)
 async def test_each_row_lists_its_models_and_answers(row: Vendor) -> None:
-    names = row.models or ("acme/first", "acme/second")
+    names = row.models or ("first-8b", "second-8b")
     models = tuple(VirtualModel(name, latency=SWIFT) for name in names)
     fleet = Fleet((VirtualProvider("oak", models=models),), answers=Parrot())
     async with simulate(fleet, speed=0) as simulator:
