@@ -44,6 +44,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 figures: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.catalogue --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.fanout --write BENCHMARKS.md
 
 $(UV): requirements/uv.txt

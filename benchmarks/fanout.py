@@ -31,6 +31,7 @@ import aiohttp
 import orjson
 import uvloop
 
+from benchmarks import pages
 from benchmarks.server import EVENTS
 from panvox.dialects.openai import OpenAI
 from panvox.engine import Member, Run
@@ -42,7 +43,7 @@ from panvox.store import NullJournal
 QUESTION = "What is the capital of France?"
 HOSTS = 100
 CONTESTANTS = ("panvox", "aiohttp", "protocol")
-BEGIN, END = "<!-- fanout: begin -->", "<!-- fanout: end -->"
+NAME = "fanout"
 
 
 @dataclass(frozen=True)
@@ -352,7 +353,6 @@ def report(sizes: Sequence[tuple[int, int, int]], *, in_flight: int) -> str:
     small, large = min((n for n in ours if n >= 100), default=min(ours)), max(ours)
     return "\n".join(
         [
-            BEGIN,
             caveats(),
             "",
             f"Streams of {EVENTS} events. CPU a call, and time from the start of the round to each call's",
@@ -365,7 +365,6 @@ def report(sizes: Sequence[tuple[int, int, int]], *, in_flight: int) -> str:
             f"- CPU a call from {small:,} to {large:,} calls: {ours[large] / ours[small]:.2f} times as much.",
             f"- Memory a call in flight, at {in_flight:,}: {', '.join(memories)}.",
             f"- `panvox --help`: {start_of_help():.3f} CPU seconds.",
-            END,
         ]
     )
 
@@ -383,14 +382,6 @@ FULL = (
 QUICK = ((10, HOSTS, 3), (100, HOSTS, 3), (300, HOSTS, 3))
 
 
-def write(file: Path, section: str) -> None:
-    """Put the section into the file, in the place of the last one."""
-    text = file.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    file.write_text(before + section + after)
-
-
 def main() -> None:
     """Measure, print, and write if asked to."""
     parser = argparse.ArgumentParser(
@@ -404,7 +395,7 @@ def main() -> None:
     section = report(QUICK if options.quick else FULL, in_flight=300 if options.quick else 1_000)
     print(section)
     if options.write:
-        write(options.write, section)
+        pages.write(options.write, NAME, section)
 
 
 if __name__ == "__main__":

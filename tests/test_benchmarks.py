@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from benchmarks import fanout
+import pytest
+from benchmarks import catalogue, fanout, pages
+
+from panvox.compose.dialects import DIALECTS, dialect_of
+from panvox.messages import Prompt
+from panvox.protocols import Quirks
+from panvox.settings import VENDORS, load
 
 
 async def test_all_contestants_hear_every_call_to_its_end() -> None:
@@ -18,6 +25,30 @@ async def test_all_contestants_hear_every_call_to_its_end() -> None:
 
 def test_a_new_section_takes_the_place_of_the_last(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{fanout.BEGIN}\nold\n{fanout.END}\nafter\n")
-    fanout.write(page, f"{fanout.BEGIN}\nnew\n{fanout.END}")
-    assert page.read_text() == f"before\n{fanout.BEGIN}\nnew\n{fanout.END}\nafter\n"
+    page.write_text(f"before\n{pages.section('x', 'old')}\n{pages.section('y', 'other')}\nafter\n")
+    pages.write(page, "x", "new")
+    assert page.read_text() == f"before\n{pages.section('x', 'new')}\n{pages.section('y', 'other')}\nafter\n"
+
+
+def test_discovery_finds_all_but_what_is_dead_or_broken(tmp_path: Path) -> None:
+    with catalogue.served(15, 12) as text:
+        file = tmp_path / "panvox.toml"
+        file.write_text(text.replace(f"deadline = {catalogue.DEADLINE}", "deadline = 1"))
+        settings = load(explicit=file)
+        ours = asyncio.run(catalogue.discovered(settings))
+    assert (ours.models, ours.problems) == (13 * 12, 2)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_three_hundred_members_of_one_dialect_cost_one_encoding(name: str) -> None:
+    assert catalogue.encoded(DIALECTS[name](Quirks()), Prompt.of("What is 17 * 3?"), 300) == 1
+
+
+def test_vendors_that_speak_one_dialect_share_one_encoding_whatever_their_quirks() -> None:
+    prompt = Prompt.of("What is 17 * 3?", system="Be brief.", max_tokens=100)
+    rows = [row for row in VENDORS.values() if row.dialect == "openai"]
+    bodies = [
+        dialect_of(row).request(prompt, "m", base_url="https://x.example/v1", key=None).body for row in rows
+    ]
+    assert len(rows) > 20
+    assert len({id(body[-1]) for body in bodies}) == 1
