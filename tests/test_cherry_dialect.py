@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 
 import pytest
@@ -321,12 +321,11 @@ async def cloud() -> AsyncIterator[tuple[str, list[str]]]:
     app = web.Application()
     app.router.add_post("/v1/models/{model}/chat", answer)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
+    async with AsyncExitStack() as stack:
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1", asked_for
-    finally:
-        await runner.cleanup()
 
 
 async def test_a_model_whose_name_has_slashes_and_colons_is_asked_by_its_whole_name() -> None:

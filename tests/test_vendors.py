@@ -9,7 +9,7 @@ import panvox
 import panvox.compose.session  # what the first use would load, and read from disk, inside the loop
 from panvox.catalog.discovery import Ways, discover
 from panvox.catalog.sources import Source, sources
-from panvox.compose.dialects import DIALECTS, dialect_of
+from panvox.compose.dialects import dialect_of
 from panvox.errors import Category
 from panvox.messages import Prompt
 from panvox.providers.transport import HttpTransport
@@ -17,8 +17,6 @@ from panvox.settings import VENDORS, Local, Provider, Settings, Store, Vendor
 from panvox.simulator import Fleet, VirtualModel, VirtualProvider, simulate
 from tests.fleets import SWIFT, Parrot
 
-SIMULATED = frozenset({"openai"})
-"""The dialects in which the simulator answers."""
 KEY = SecretStr("sk-secret")
 ADDRESSES = {
     "AZURE_OPENAI_ENDPOINT": "https://me.openai.azure.com",
@@ -27,10 +25,6 @@ ADDRESSES = {
     "GOOGLE_CLOUD_LOCATION": "europe-west1",
     "GOOGLE_CLOUD_PROJECT": "my-project",
 }
-
-
-def rows(*dialects: str) -> list[Vendor]:
-    return [row for row in VENDORS.values() if row.dialect in dialects]
 
 
 def keys(*chosen: Vendor) -> dict[str, SecretStr]:
@@ -45,11 +39,11 @@ def quiet(**more: object) -> Settings:
 # --- the stack of each row ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", rows(*SIMULATED & DIALECTS.keys()), ids=lambda row: row.id)
+@pytest.mark.parametrize("row", VENDORS.values(), ids=lambda row: row.id)
 async def test_each_row_lists_its_models_and_answers(row: Vendor) -> None:
     names = row.models or ("first-8b", "second-8b")
     models = tuple(VirtualModel(name, latency=SWIFT) for name in names)
-    fleet = Fleet((VirtualProvider("oak", models=models),), answers=Parrot())
+    fleet = Fleet((VirtualProvider("oak", models=models, dialect=row.dialect),), answers=Parrot())
     async with simulate(fleet, speed=0) as simulator:
         provider = Provider(id=row.id, vendor=row.id, base_url=simulator.base_url("oak"))
         settings = quiet(providers=(provider,), keys=keys(row), variables=ADDRESSES)
@@ -62,7 +56,7 @@ async def test_each_row_lists_its_models_and_answers(row: Vendor) -> None:
     assert {outcome.text for outcome in result.outcomes} == {"Paris?"}
 
 
-@pytest.mark.parametrize("row", rows(*DIALECTS), ids=lambda row: row.id)
+@pytest.mark.parametrize("row", VENDORS.values(), ids=lambda row: row.id)
 def test_each_row_sends_its_key_once_and_to_its_own_host(row: Vendor) -> None:
     (source,) = sources(quiet(providers=(Provider(id=row.id),), keys=keys(row), variables=ADDRESSES))
     vendor = source.vendor
