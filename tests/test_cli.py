@@ -678,7 +678,12 @@ def test_an_unexpected_error_is_a_line_and_the_whole_story_on_demand(
 
 # --- the reference ---
 
-PAGES = ((), *((command.name,) for command in COMMANDS), ("local", "install"), ("local", "status"))
+INNER = {"models": ("show", "conflicts", "diff", "probe"), "local": ("install", "status")}
+PAGES = (
+    (),
+    *((command.name,) for command in COMMANDS),
+    *((command, inner) for command, several in INNER.items() for inner in several),
+)
 
 
 def reference() -> str:

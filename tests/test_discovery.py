@@ -241,7 +241,7 @@ async def test_a_relay_names_the_upstream_provider_before_the_model() -> None:
     [
         ({}, [False, True, False, True]),
         ({"zero_is_free": False}, [False, False, False, True]),
-        ({"loopback": True}, [True, True, True, True]),
+        ({"loopback": True}, [True, True, False, True]),
         ({"free": True}, [True, True, True, True]),
         ({"free": False, "loopback": True}, [False, False, False, False]),
     ],

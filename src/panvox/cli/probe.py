@@ -74,10 +74,11 @@ def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json
 
     loaded = without_store(load_settings(file))
     heard: list[Probe] = []
+    width = max(len(one_line(entry.name)) for entry in entries)
 
     def hear(_: Outcome, each: Probe) -> None:
         heard.append(each)
-        print(_probe_json(each) if json else _line(each, len(heard), len(entries)), flush=True)
+        print(_probe_json(each) if json else _line(each, len(heard), len(entries), width), flush=True)
 
     async def ask() -> int:
         async with open_session(loaded) as session:
@@ -91,13 +92,13 @@ def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json
     return heard
 
 
-def _line(each: Probe, number: int, of: int) -> str:
+def _line(each: Probe, number: int, of: int, width: int) -> str:
     word, style = listing.LIVES[each.life]
     count = f"{number:>{len(str(of))}}/{of}"
     colour = sys.stdout.isatty()
     return (
         f"{styled(count, 'dim', colour=colour)}  {styled(word.ljust(7), style, colour=colour)}  "
-        f"{one_line(each.model)}  {listing.heard(each)}"
+        f"{one_line(each.model).ljust(width)}  {listing.heard(each)}"
     )
 
 

@@ -11,6 +11,7 @@ calls               addresses, headers and JSON of calls, with the quirks of a v
 fields              fields of a body in which prompt and vendor both have a say
 replies             bytes of a reply to its pieces, whatever the reply turns out to be
 sse · ndjson · json_array   the three ways in which streams are cut into pieces
+chunks              the pieces of OpenAI-shaped answers; chunk_reading and chunk_usage are what they mean
 answering           the state of one answer, and what its end amounts to
 think_tags          thinking that hides in the text
 refusals            replies with another status to failures; complaints and refusal_words are its reading

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from panvox.dialects.answering import Answering
+from panvox.dialects.chunk_reading import ChunkReading
 from panvox.dialects.foreign import count, fields_at, parse, text_at
-from panvox.dialects.openai.reading import ChunkReading
 from panvox.dialects.refusals import stream_failure
 from panvox.dialects.replies import unreadable
 from panvox.dialects.sse import ServerEvent

@@ -3,7 +3,6 @@
 dialect                                      what panvox.protocols.Dialect asks for
 encoding                                     prompts to requests
 rate_headers                                 how its limits stand
-reading ─► chunks · usage                    replies to events
 """
 
 from panvox.dialects.openai.dialect import OpenAI

@@ -16,10 +16,10 @@ import msgspec
 
 from panvox.dialects import refusals
 from panvox.dialects.calls import address, key_headers
+from panvox.dialects.chunk_reading import ChunkReading
 from panvox.dialects.model_lists import read_listings
 from panvox.dialects.openai.encoding import encode
 from panvox.dialects.openai.rate_headers import RATES
-from panvox.dialects.openai.reading import ChunkReading
 from panvox.dialects.rates import read_rates
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from panvox.dialects import chunks
 from panvox.dialects.answering import Answering
+from panvox.dialects.chunk_usage import merge, usage_of
+from panvox.dialects.chunks import Call, Choice, Chunk, Delta, Function, reasoning_of, stray, text_of
 from panvox.dialects.foreign import excerpt
-from panvox.dialects.openai import chunks
-from panvox.dialects.openai.chunks import Call, Choice, Chunk, Delta, Function, reasoning_of, stray, text_of
-from panvox.dialects.openai.usage import merge, usage_of
 from panvox.dialects.refusals import stream_failure
 from panvox.dialects.replies import unreadable
 from panvox.dialects.sse import ServerEvent

@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from panvox.dialects.chunks import Chunk
 from panvox.dialects.foreign import count, fields_at
-from panvox.dialects.openai.chunks import Chunk
 from panvox.messages import Usage
 
 _DEAREST = 1_000_000  # USD; what costs more is not a price
