@@ -104,7 +104,8 @@ async def offered(*wanted: Source, deadline: float = 5.0, dialect: Dialect | Non
 
 async def find(*wanted: Source, deadline: float = 5.0, dialect: Dialect | None = None) -> Catalogue:
     offers = await offered(*wanted, deadline=deadline, dialect=dialect)
-    return assemble(zip(wanted, offers, strict=True), MERGING).catalogue
+    assembled = await asyncio.to_thread(assemble, list(zip(wanted, offers, strict=True)), MERGING)
+    return assembled.catalogue
 
 
 def names(found: Catalogue) -> list[str]:

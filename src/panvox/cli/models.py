@@ -30,13 +30,15 @@ app = App(
     usage="Usage: panvox models [SELECTION…] [OPTIONS]\n       panvox models COMMAND",
     group_parameters="Options",
 )
-for _page, _summary in (
-    ("model_pages:show", "Show all that is known of a model, and who says so."),
-    ("model_pages:conflicts", "List where sources contradict each other."),
-    ("model_pages:diff", "List what has changed since the lists before."),
-    ("probe:probe", "Ask models for a word, and remember who answers."),
+for _page, _arguments, _summary in (
+    ("model_pages:show", "MODEL…", "Show all that is known of a model, and who says so."),
+    ("model_pages:conflicts", "[SELECTION…]", "List where sources contradict each other."),
+    ("model_pages:diff", "", "List what has changed since the lists before."),
+    ("probe:probe", "SELECTION…", "Ask models for a word, and remember who answers."),
 ):
-    app.command(f"panvox.cli.{_page}", name=_page.partition(":")[2], help=_summary)
+    _name = _page.partition(":")[2]
+    _usage = " ".join(filter(None, ("Usage: panvox models", _name, _arguments, "[OPTIONS]")))
+    app.command(f"panvox.cli.{_page}", name=_name, help=_summary, usage=_usage)
 
 
 @Parameter(name="*")
