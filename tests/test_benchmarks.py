@@ -33,7 +33,7 @@ def test_a_new_section_takes_the_place_of_the_last(tmp_path: Path) -> None:
 def test_discovery_finds_all_but_what_is_dead_or_broken(tmp_path: Path) -> None:
     with catalogue.served(15, 12) as text:
         file = tmp_path / "panvox.toml"
-        file.write_text(text.replace(f"deadline = {catalogue.DEADLINE}", "deadline = 1"))
+        file.write_text(f"{text}\n[catalogue]\ndeadline = 1\n")
         settings = load(explicit=file)
         ours = asyncio.run(catalogue.discovered(settings))
     assert (ours.models, ours.problems) == (13 * 12, 2)

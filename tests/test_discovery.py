@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from panvox.catalog.references import NoReferences
 from panvox.catalog.sources import Source, sources
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Category
-from panvox.protocols import Dialect, Listing, ListPage, Quirks, Request
+from panvox.protocols import Dialect, Listing, ListPage, Quirks, Reply, Request, Transport
 from panvox.providers.transport import HttpTransport
 from panvox.settings import VENDORS, Provider, Settings, Vendor
 
@@ -397,6 +397,90 @@ async def test_thirty_providers_with_five_thousand_models_are_found_in_one_go() 
     assert len(found.entries) == 30 * 167
     assert [problem.provider for problem in found.problems] == ["dead"]
     assert time.monotonic() - began < 3
+
+
+# --- the silent --------------------------------------------------------------------------------------
+
+
+class Paced:
+    """A transport whose servers send their heads and each page after so many virtual seconds."""
+
+    def __init__(self, **paces: tuple[float, ...]) -> None:
+        self._paces = paces
+
+    @asynccontextmanager
+    async def send(self, request: Request, *, connect_timeout: float) -> AsyncIterator[Reply]:
+        host = request.url.split("/")[2].removesuffix(".example")
+        page = int(request.url.partition("offset=")[2] or 0)
+        await asyncio.sleep(self._paces[host][page])
+        yield PacedReply(page)
+
+
+class PacedReply:
+    status = 200
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, page: int) -> None:
+        self._page = page
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield b'{"data": [{"id": "%d"}]}' % self._page
+
+
+async def paced(transport: Transport, *wanted: Source, dialect: Dialect | None = None) -> dict[str, float]:
+    """The seconds after which each source ended, and 99 for one that gave no list."""
+    ways = Ways(transport_to=lambda _: transport, dialect_of=lambda _: dialect or OpenAI())
+    began = asyncio.get_running_loop().time()
+    offers = await discover(wanted, ways=ways, deadline=10)
+    took = asyncio.get_running_loop().time() - began
+    return {"all": took, **{each.provider: 1.0 if each.listings else 99.0 for each in offers}}
+
+
+def hosted(name: str, **more: Any) -> Source:
+    return source(name, f"https://{name}.example/v1", **more)
+
+
+@pytest.mark.looptime
+async def test_the_dead_are_waited_for_no_longer_than_a_while_after_the_others() -> None:
+    told = await paced(Paced(a=(0.2,), b=(0.5,), dead=(1e6,)), hosted("a"), hosted("dead"), hosted("b"))
+    assert told == {"all": 2.0, "a": 1.0, "dead": 99.0, "b": 1.0}
+
+
+@pytest.mark.looptime
+async def test_where_all_are_slow_the_slowest_has_as_long_again() -> None:
+    told = await paced(Paced(a=(4.0,), b=(7.9,)), hosted("a"), hosted("b"))
+    assert told == {"all": 7.9, "a": 1.0, "b": 1.0}
+
+
+@pytest.mark.looptime
+async def test_who_is_alone_has_the_whole_deadline() -> None:
+    assert (await paced(Paced(dead=(1e6,)), hosted("dead")))["all"] == 10
+
+
+@pytest.mark.looptime
+async def test_this_machine_hurries_no_hosted_provider_but_the_other_way_round() -> None:
+    far, here = hosted("far"), hosted("here", loopback=True)
+    assert await paced(Paced(far=(5.0,), here=(0.01,)), far, here) == {"all": 5.0, "far": 1.0, "here": 1.0}
+    told = await paced(Paced(far=(0.5,), here=(1e6,)), far, here)
+    assert told == {"all": 2.0, "far": 1.0, "here": 99.0}
+
+
+@pytest.mark.looptime
+async def test_who_has_begun_to_answer_is_let_finish() -> None:
+    slow = Paced(quick=(0.1, 0.1, 0.1, 0.1), slow=(0.5, 3.0, 3.0, 2.0))
+
+    class FourPages(OpenAI, frozen=True):
+        def listing_request(self, *, base_url: str, key: str | None, page: str = "") -> Request:
+            request = super().listing_request(base_url=base_url, key=key)
+            return msgspec.structs.replace(request, url=f"{request.url}?offset={page or 0}")
+
+        def listings(self, body: bytes) -> ListPage:
+            found = super().listings(body).listings
+            page = int(found[0].id)
+            return ListPage(listings=found, more=str(page + 1) if page < 3 else "")
+
+    told = await paced(slow, hosted("quick"), hosted("slow"), dialect=FourPages())
+    assert told["all"] == 8.5
 
 
 # --- pages and details -------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from panvox.redaction import masked
 
 _MOST_PAGES = 100  # of a list; a provider that pages in circles must not keep us
 _DETAILS_AT_ONCE = 4  # calls to one provider
+_GRACE = 1.5  # seconds that a silent provider is waited for at least after a list that came
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,30 +43,59 @@ async def discover(
     Every source ends in an offer, whose problem says why it is not whole. Guessed ones are given
     `guess_deadline` seconds for their first word, since a server on this machine answers at once or is not
     there, and are no problem when they fail. A source that names its models is taken at its word.
-    """
-    found: list[Offer] = [Offer(provider=source.provider) for source in sources]
 
-    async def look(index: int, source: Source) -> None:
-        found[index] = await _Looking(source, ways, deadline, guess_deadline).offer()
+    Nobody waits long for the dead: after each list that comes, those that are silent are given as long again
+    as it took, and a second and a half at least. What this machine says at once hurries no hosted provider.
+    """
+    looks = [_Looking(source, ways, deadline, guess_deadline) for source in sources]
+
+    async def run(look: _Looking) -> None:
+        await look.run()
+        if look.offer.listings:
+            for other in looks:
+                other.hurry(look)
 
     async with asyncio.TaskGroup() as tasks:
-        for index, source in enumerate(sources):
-            tasks.create_task(look(index, source))
-    return tuple(found)
+        for look in looks:
+            tasks.create_task(run(look))
+    return tuple(look.offer for look in looks)
 
 
 class _Looking:
     """The look at one source; what has come before something goes wrong is kept."""
 
     def __init__(self, source: Source, ways: Ways, deadline: float, guess_deadline: float) -> None:
+        self.offer = Offer(provider=source.provider)
         self._source = source
         self._deadline = deadline
         self._first = guess_deadline if source.guessed else deadline
+        self._silence: asyncio.Timeout | None = None  # until its first word
         self._ways = ways
         self._listings: list[Listing] = []
         self._at = time.time()
+        self._began = 0.0
+        self.took = 0.0  # seconds from its start to its end
 
-    async def offer(self) -> Offer:
+    async def run(self) -> None:
+        """Look, and have the offer."""
+        self._began = asyncio.get_running_loop().time()
+        self.offer = await self._looked()
+        self._silence = None
+        self.took = asyncio.get_running_loop().time() - self._began
+
+    def hurry(self, done: _Looking) -> None:
+        """`done` has what it looked for: be done soon, too, unless there was a first word."""
+        if self._silence is None or (done.at_hand and not self.at_hand):
+            return
+        until = self._began + done.took + max(_GRACE, done.took)
+        self._silence.reschedule(min(self._began + self._first, until))
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether it is on this machine."""
+        return self._source.vendor.loopback
+
+    async def _looked(self) -> Offer:
         source = self._source
         if source.missing:
             return self._failed(Unauthorised(source.missing, hint=_SET_OR_LEAVE_OUT))
@@ -75,8 +105,9 @@ class _Looking:
             async with asyncio.timeout(self._deadline):
                 await self._read()
         except TimeoutError:
+            waited = asyncio.get_running_loop().time() - self._began
             return self._failed(
-                TimedOut(f"the model list did not come within {self._deadline:g} s", hint=_LATER_OR_NAME)
+                TimedOut(f"the model list did not come within {waited:.2g} s", hint=_LATER_OR_NAME)
             )
         except Failure as failure:
             return self._failed(failure)
@@ -91,7 +122,9 @@ class _Looking:
         dialect = self._ways.dialect_of(self._source)
         transport = self._ways.transport_to(self._source)
         async with asyncio.timeout(self._first) as first:
+            self._silence = first
             async for page in self._pages(dialect, transport):
+                self._silence = None
                 first.reschedule(None)
                 self._listings += page.listings
         await self._add_details(dialect, transport)
