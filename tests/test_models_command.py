@@ -335,6 +335,14 @@ def test_doctor_prefers_models_that_have_answered_and_adds_to_what_is_known(aili
     assert "p/well answered" in second.stdout
 
 
+def test_doctor_finds_panels_that_cannot_be_read(ailing: Path) -> None:
+    file = ailing / "panvox.toml"
+    file.write_text(file.read_text() + '\n[panels]\nfine = ["p/*"]\nbad = ["price<", "colour:red"]\n')
+    done = panvox("doctor", cwd=ailing)
+    assert "panels.bad: " in done.stdout
+    assert "panels.fine" not in done.stdout
+
+
 # --- providers ---------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 import panvox
 from panvox.catalog.entries import Catalogue, Entry, Life, Probe
+from panvox.catalog.language import parse
 from panvox.cli import outlet
 from panvox.cli.catalogue import NONE_FOUND
 from panvox.cli.exits import Exit
@@ -20,7 +21,7 @@ from panvox.cli.figures import plural, seconds
 from panvox.cli.options import SettingsFile, load_settings, without_store
 from panvox.cli.process import run
 from panvox.cli.text import one_line, safe_json
-from panvox.errors import SettingsError
+from panvox.errors import SelectionError, SettingsError
 from panvox.messages import Outcome
 from panvox.settings import Settings, WayOut
 
@@ -66,6 +67,8 @@ def doctor(
 
 async def _doctor(settings: Settings, say: Callable[[Check], None]) -> int:
     say(_settings(settings))
+    for check in _selections(settings):
+        say(check)
     say(_open_files())
     for check in _ways_out(settings):
         say(check)
@@ -95,6 +98,17 @@ async def _ask_each(session: Session, chosen: Sequence[Entry], say: Callable[[Ch
 def _settings(settings: Settings) -> Check:
     read = ", ".join(map(str, settings.files)) or "no file, which is fine: defaults and the environment hold"
     return Check(subject="settings", ok=True, said=read)
+
+
+def _selections(settings: Settings) -> Iterator[Check]:
+    """What is wrong with selections in the settings, which nobody may have used yet."""
+    named = {"run.models": settings.run.models} | {f"panels.{n}": p for n, p in settings.panels.items()}
+    for place, patterns in named.items():
+        try:
+            if patterns:
+                parse(patterns)
+        except SelectionError as error:
+            yield Check(subject="settings", ok=False, said=f"{place}: {error}")
 
 
 def _open_files() -> Check:
