@@ -1,0 +1,134 @@
+"""What a value of the settings may be: types with their checks, whose sentences say what is allowed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict, ValidationInfo
+
+from panvox.errors import UsageError
+from panvox.settings.hosts import exemption
+from panvox.settings.places import expanded
+from panvox.settings.ways_out import NONE
+from panvox.waiting import parse_wait
+
+
+def _matching(pattern: str, sentence: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(sentence)
+        return value
+
+    return AfterValidator(check)
+
+
+def _wait_policy(text: str) -> str:
+    try:
+        parse_wait(text)
+    except UsageError as error:
+        raise ValueError(f"must be {str(error).partition(' is not ')[2]}") from None
+    return text
+
+
+def _api_address(url: str) -> str:
+    parts = _parts(url, "https", "http")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must hold no key, query or fragment; name the variable with the key in key_env")
+    return url.rstrip("/")
+
+
+def _proxy_address(secret: SecretStr) -> SecretStr:
+    address = secret.get_secret_value()
+    if address != NONE and not _parts(address, "http", "https", "socks4", "socks5", "socks5h").port:
+        raise ValueError("must name a port, such as http://proxy.example:3128")
+    return secret
+
+
+def address_in(proxy: SecretStr | None) -> SecretStr | None:
+    """The address of a proxy; None where there is none, be it by word."""
+    return None if proxy is None or proxy.get_secret_value() == NONE else proxy
+
+
+def _exempted(entry: str) -> str:
+    if exemption(entry) is None:
+        raise ValueError(
+            "must be a host name, an address, a range such as 10.0.0.0/8, each perhaps with :PORT, or *"
+        )
+    return entry
+
+
+def _parts(url: str, *schemes: str) -> SplitResult:
+    sentence = f"must be an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read here, since it is only checked when it is read
+    except ValueError:
+        raise ValueError(sentence) from None
+    if parts.scheme not in schemes or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
+        raise ValueError(sentence)
+    return parts
+
+
+def _within_folder(path: Path, info: ValidationInfo) -> Path:
+    """A path in a settings file counts from the folder of that file."""
+    folder = (info.context or {}).get("folder")
+    return path if folder is None else Path(folder, expanded(path))
+
+
+def _existing(path: Path, info: ValidationInfo) -> Path:
+    """Only checked for what is loaded: settings that a program makes cause no access to the disk."""
+    if info.context and not path.is_file():
+        raise ValueError(f"must be a file; there is none at {path}")
+    return path
+
+
+def _several(patterns: object) -> object:
+    return (patterns,) if isinstance(patterns, str) else patterns
+
+
+def _listed(entries: object) -> object:
+    """Entries in one text, with commas or spaces between them, as NO_PROXY has them."""
+    return tuple(entries.replace(",", " ").split()) if isinstance(entries, str) else entries
+
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Tokens = Annotated[int, Field(gt=0, le=10_000_000)]
+Wait = Annotated[str, AfterValidator(_wait_policy)]
+Name = Annotated[
+    str,
+    _matching(
+        r"[a-z0-9][a-z0-9._-]{0,63}",
+        "must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
+    ),
+]
+ModelName = Annotated[
+    str, _matching(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}", "must be 1 to 200 characters without spaces")
+]
+Word = Annotated[
+    str, _matching(r"[a-z0-9][a-z0-9-]{0,99}", "must be lower-case letters, digits and dashes, at most 100")
+]
+IsoDate = Annotated[
+    str, _matching(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "must be a date such as 2026-03-01")
+]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
+Patterns = Annotated[tuple[Pattern, ...], Strict(strict=False), BeforeValidator(_several)]
+# Keys hold lower-case letters or dashes and names of variables by custom do not, so that a key which was put
+# here by mistake is always noticed.
+Variable = Annotated[
+    str,
+    _matching(
+        r"[A-Z_][A-Z0-9_]*",
+        "must be the name of an environment variable, such as OPENAI_API_KEY, and never the key itself",
+    ),
+]
+ApiAddress = Annotated[str, AfterValidator(_api_address)]
+ProxyAddress = Annotated[SecretStr, AfterValidator(_proxy_address)]
+Exempted = Annotated[str, AfterValidator(_exempted)]
+Exemptions = Annotated[tuple[Exempted, ...], Strict(strict=False), BeforeValidator(_listed)]
+SomeFile = Annotated[Path, Strict(strict=False), AfterValidator(_within_folder)]
+ExistingFile = Annotated[SomeFile, AfterValidator(_existing)]
