@@ -490,6 +490,7 @@ def paged(size: int, *models: str, repeats: bool = False) -> Handler:
     """A server that lists `models` page by page as OpenRouter does."""
 
     async def answer(request: web.Request) -> web.Response:
+        await request.read()
         start = 0 if repeats else int(request.query.get("offset", "0"))
         page = models[start : start + size]
         data = [{"id": model} for model in page]
@@ -526,6 +527,7 @@ async def test_a_list_that_pages_in_circles_ends() -> None:
 
 async def test_what_came_before_a_broken_page_is_kept_and_the_break_is_told() -> None:
     async def breaks(request: web.Request) -> web.Response:
+        await request.read()
         if request.query.get("offset") == "0":
             return web.json_response({"data": [{"id": "0"}, {"id": "1"}]})
         return web.json_response({"error": {"message": "It broke"}}, status=500)
