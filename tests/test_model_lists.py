@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panvox.catalog.entries import Capability
 from panvox.dialects.model_lists import read_listings
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Malformed
-from panvox.protocols import Listing, ListPage, Prices
+from panvox.protocols import Capability, Listing, ListPage, Prices
 from tests.wire import FOLDER, json_values
 
 BASE = "http://127.0.0.1:9/v1"
@@ -118,7 +117,9 @@ def test_sizes_and_prices_are_the_same_for_every_provider() -> None:
 
 def read(vendor: str) -> ListPage:
     """A page in the shape that the vendor documents."""
-    return read_listings((FOLDER / "lists" / f"{vendor}.json").read_bytes())
+    page = read_listings((FOLDER / "lists" / f"{vendor}.json").read_bytes())
+    listings = tuple(msgspec.structs.replace(listing, owner="") for listing in page.listings)
+    return msgspec.structs.replace(page, listings=listings)
 
 
 LISTS = {path.stem: path.read_bytes() for path in sorted((FOLDER / "lists").glob("*.json"))}
@@ -152,6 +153,7 @@ TOLD: dict[str, tuple[Listing, ...]] = {
             denied=("reasoning", "tools"),
             created=1759870431,
             retires="2026-12-31",
+            free=False,
         ),
         Listing(
             id="openrouter/auto",
@@ -454,3 +456,30 @@ def test_one_bad_field_or_item_never_drops_the_others(vendor: str, data: st.Data
 )
 def test_lists_of_any_shape_never_raise_anything_but_malformed(values: list[object]) -> None:
     assert len(OpenAI().listings(json.dumps(values).encode()).listings) <= len(values)
+
+
+@pytest.mark.parametrize(
+    ("pricing", "prices"),
+    [
+        ({"input": "0.00000125", "output": "0.00001"}, Prices(input=1.25, output=10.0)),  # per token, as text
+        ({"prompt": 0.25, "completion": 1.0}, Prices(input=0.25, output=1.0)),  # per million, as numbers
+        ({"prompt": "0.0006", "completion": "0.0018"}, Prices(input=600.0, output=1800.0)),
+        ({"input": 0.0001, "output": 0.0001}, Prices(input=0.0001, output=0.0001)),
+        ({"prompt": "-1", "completion": "NaN"}, Prices()),
+        ({"input": 1e9}, Prices()),
+    ],
+)
+def test_a_price_that_can_only_be_meant_in_the_other_unit_is_taken_so(
+    pricing: dict[str, object], prices: Prices
+) -> None:
+    (listing,) = read_listings(listed({"id": "a", "pricing": pricing})).listings
+    assert listing.prices == prices
+
+
+def test_other_fees_deny_that_a_model_is_free() -> None:
+    pricing = {"prompt": "0", "completion": "0", "image": "0.04"}
+    (listing,) = read_listings(listed({"id": "a", "pricing": pricing, "owned_by": "acme"})).listings
+    assert (listing.free, listing.owner) == (False, "acme")
+    free = {**pricing, "image": "0"}
+    (listing,) = read_listings(listed({"id": "a:free", "pricing": free})).listings
+    assert listing.free

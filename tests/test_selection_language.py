@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from panvox.catalog.entries import Capability, Entry, Life, Probe
+from panvox.catalog.entries import Entry, Life, Probe
 from panvox.catalog.language import parse
 from panvox.catalog.selection import explain, select
 from panvox.catalog.terms import (
@@ -38,7 +38,7 @@ from panvox.catalog.terms import (
     in_turn,
 )
 from panvox.errors import SelectionError
-from panvox.protocols import Prices
+from panvox.protocols import Capability, Prices
 
 NOW = 1_751_328_000.0  # 2025-07-01
 DAY = 86_400.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
@@ -45,6 +46,23 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: tuple[bytes, ...] = ()
 
 
+class Capability(StrEnum):
+    """What a model can do, or is."""
+
+    TEXT = "text"  # writes text
+    CODE = "code"
+    MATH = "math"
+    VISION = "vision"  # reads images
+    IMAGE = "image"  # makes images
+    MULTIMODAL = "multimodal"  # reads or writes more than text
+    TOOLS = "tools"
+    REASONING = "reasoning"
+    JSON = "json"  # keeps to a schema
+    LONG_CONTEXT = "long-context"
+    FREE = "free"
+    LOCAL = "local"  # computed on this machine
+
+
 class Prices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """USD per million tokens, `request` USD per call; None where nobody told.
 
@@ -66,8 +84,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `weights`: what the provider says that the weights are, such as a repository or a canonical name.
     - `context`, `max_output`: tokens. `created`: unix seconds. `retires`: an ISO date, or "yes".
     - `inputs`, `outputs`: modalities ("text", "image", "audio", "video", "file"); empty where not told.
-    - `capabilities`: what the provider claims, in the words of `panvox.catalog.capabilities`, and for each of
-      those in `denied` that it says it cannot.
+    - `capabilities`: what the provider claims, as words of `Capability`; `denied`: what it says it cannot.
+    - `owner`: who the list says owns the model; servers name themselves there.
     - `free`: what the provider itself says of it; `remote`: served elsewhere though a local server lists it.
     - `bytes`: the size of the weights on the machine that serves them, which it needs at least in memory.
     """
@@ -77,6 +95,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = "chat"
     weights: str = ""
     family: str = ""
+    owner: str = ""
     context: int | None = None
     max_output: int | None = None
     prices: Prices = Prices()

@@ -15,17 +15,21 @@ _LONGEST_NAME = 200
 
 
 class Assembled(msgspec.Struct, frozen=True, kw_only=True):
-    """All records, provider by provider, and all problems; `ages` as in the catalogue."""
+    """All records, provider by provider, and all problems; `ages` and `marks` as in the catalogue."""
 
     records: tuple[Record, ...] = ()
     problems: tuple[Problem, ...] = ()
     ages: Mapping[str, float] = {}
+    marks: Mapping[str, str] = {}
 
     @property
     def catalogue(self) -> Catalogue:
         """The entries, without their provenance."""
         return Catalogue(
-            entries=tuple(record.entry for record in self.records), problems=self.problems, ages=self.ages
+            entries=tuple(record.entry for record in self.records),
+            problems=self.problems,
+            ages=self.ages,
+            marks=self.marks,
         )
 
 
@@ -48,12 +52,20 @@ def _records(source: Source, offer: Offer, merging: Merging) -> tuple[Mapping[st
     chat = [listing for listing in offer.listings if listing.kind == "chat"]
     usable = [listing for listing in chat if _usable(listing.id)]
     named: dict[str, Record] = {}
-    for record in merging.records(source, usable, at=None if source.models else offer.at):
-        named.setdefault(record.entry.name, record)
+    defects: list[str] = []
+    for listing in usable:
+        try:
+            record = merging.record(source, listing, at=None if source.models else offer.at)
+        except Exception as error:  # noqa: BLE001 - one bad item never drops a list
+            defects.append(f"{type(error).__name__}: {error}")
+        else:
+            named.setdefault(record.entry.name, record)
     if dropped := len(chat) - len(usable):
         return named, (
             f"{dropped} models left out: their names are too long or hold what a terminal would obey"
         )
+    if defects:
+        return named, f"{len(defects)} models left out by a defect in panvox, please report it: {defects[0]}"
     if not named and not source.guessed:
         return named, f"the list at {source.vendor.base_url} names no chat model"
     return named, ""

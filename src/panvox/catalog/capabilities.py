@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from panvox.catalog.entries import Capability, Claim
+from panvox.catalog.entries import Claim
+from panvox.protocols import Capability
 
 LONG_CONTEXT = 128_000
 """Tokens of context from which it is called long: what a book of three hundred pages takes."""
@@ -19,11 +20,11 @@ ABLE = 0.5
 
 _MADE_FOR: Mapping[Capability, re.Pattern[str]] = {
     Capability.CODE: re.compile(
-        r"(?<![a-z])(code[rxgl]?|coder|codestral|codellama|devstral|starcoder|codegemma)"
+        r"(?<![a-z])(coder?|codex|codestral|codellama|codegemma|codeqwen|devstral|starcoder\d?)(?![a-z])"
     ),
-    Capability.MATH: re.compile(r"(?<![a-z])(math|mathstral|numina|prover|deepseekmath)"),
+    Capability.MATH: re.compile(r"(?<![a-z])(math|mathstral|numina|prover|deepseekmath)(?![a-z])"),
     Capability.REASONING: re.compile(
-        r"(?<![a-z])(thinking|reasoner|reasoning|qwq|magistral|o[134](?![a-z0-9]))"
+        r"(?<![a-z])(?<!non-)(?<!no-)(thinking|reasoner|reasoning|qwq|magistral|o[134])(?![a-z0-9])"
     ),
     Capability.VISION: re.compile(r"(?<![a-z])(vision|vl|llava|pixtral|moondream|minicpm-v)(?![a-z])"),
 }
@@ -55,14 +56,18 @@ def derived(
         Capability.LOCAL,
         Claim(local, "address", None, "a server on this machine" if local else "elsewhere"),
     )
-    for capability in (Capability.CODE, Capability.MATH):
-        measured = strengths.get(capability.value)
-        if measured is not None and isinstance(measured.value, float):
-            able = measured.value >= ABLE
-            note = f"strength {measured.value:.2f}: {measured.note}"
-            yield capability, Claim(able, measured.source, measured.at, note)
     for capability, made_for in _MADE_FOR.items():
-        if found := made_for.search(name.lower()):
+        found = made_for.search(name.lower())
+        measured = strengths.get(capability.value)
+        # A maker who made it for that knows better than a table in which it ranks low among all.
+        if (
+            measured is not None
+            and isinstance(measured.value, float)
+            and not (found and measured.value < ABLE)
+        ):
+            note = f"strength {measured.value:.2f}: {measured.note}"
+            yield capability, Claim(measured.value >= ABLE, measured.source, measured.at, note)
+        if found:
             yield capability, Claim(True, "name", None, f"is called {found[0]!r}")
 
 

@@ -8,9 +8,10 @@ from datetime import date
 
 import msgspec
 
-from panvox.catalog.entries import Capability, Entry, Life, Probe
+from panvox.catalog.entries import Entry, Life, Probe
 from panvox.catalog.names import Names, globbed, word_of
 from panvox.catalog.terms import Affirmed, Can, Compared, Condition, Named, Of, Proven
+from panvox.protocols import Capability
 
 _HOLDS: dict[str, Callable[[float | str, float | str], bool]] = {
     "<": operator.lt,
@@ -58,13 +59,17 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def price(entry: Entry) -> float | None:
-    """What a model costs, in USD per million tokens of which three go in for one that comes out."""
+    """What a model costs, in USD per million tokens of which three go in for one that comes out.
+
+    A fee for each call is spread over a thousand tokens, as many as a short question and its answer have.
+    """
     if entry.free:
         return 0.0
     prices = entry.prices
     if prices.input is None or prices.output is None:
         return None
-    return round((3 * prices.input + prices.output) / 4, 9)  # so that 0.1 and 0.4 are 0.175, to the letter
+    fee = 1000 * (prices.request or 0.0)
+    return round((3 * prices.input + prices.output) / 4 + fee, 9)  # so that 0.1 and 0.4 are 0.175
 
 
 # How to read each field that is a number; None where it is not known.

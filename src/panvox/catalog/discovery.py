@@ -10,9 +10,9 @@ import msgspec
 
 from panvox.catalog.entries import Problem
 from panvox.catalog.sources import Source
-from panvox.errors import Failure, Internal, TimedOut, Unauthorised
+from panvox.errors import Failure, Internal, Malformed, TimedOut, Unauthorised
 from panvox.protocols import Dialect, Listing, ListPage, Request, Transport
-from panvox.redaction import masked
+from panvox.redaction import MASK, masked
 
 _MOST_PAGES = 100  # of a list; a provider that pages in circles must not keep us
 _DETAILS_AT_ONCE = 4  # calls to one provider
@@ -20,11 +20,15 @@ _GRACE = 1.5  # seconds that a silent provider is waited for at least after a li
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a provider offered `at` a time (seconds since 1970), and what kept it from offering more."""
+    """What a provider offered `at` a time (seconds since 1970), and what kept it from offering more.
+
+    `whole` tells that its list was read to the end; a guess that nobody answers is neither whole nor wrong.
+    """
 
     provider: str
     listings: tuple[Listing, ...] = ()
     at: float = 0.0
+    whole: bool = False
     problem: Problem | None = None
 
 
@@ -73,6 +77,7 @@ class _Looking:
         self._ways = ways
         self._listings: list[Listing] = []
         self._at = time.time()
+        self._read_whole = False
         self._began = 0.0
         self.took = 0.0  # seconds from its start to its end
 
@@ -105,6 +110,8 @@ class _Looking:
             async with asyncio.timeout(self._deadline):
                 await self._read()
         except TimeoutError:
+            if self._read_whole:  # only details are missing, and what was listed is what there is
+                return self._whole(self._listings)
             waited = asyncio.get_running_loop().time() - self._began
             return self._failed(
                 TimedOut(f"the model list did not come within {waited:.2g} s", hint=_LATER_OR_NAME)
@@ -116,7 +123,7 @@ class _Looking:
         return self._whole(self._listings)
 
     def _whole(self, listings: Sequence[Listing]) -> Offer:
-        return Offer(provider=self._source.provider, listings=tuple(listings), at=self._at)
+        return Offer(provider=self._source.provider, listings=tuple(listings), at=self._at, whole=True)
 
     async def _read(self) -> None:
         dialect = self._ways.dialect_of(self._source)
@@ -127,17 +134,22 @@ class _Looking:
                 self._silence = None
                 first.reschedule(None)
                 self._listings += page.listings
+        self._read_whole = True
         await self._add_details(dialect, transport)
 
     async def _pages(self, dialect: Dialect, transport: Transport) -> AsyncIterator[ListPage]:
-        """The pages of the list; one that says again what the one before said was the last."""
-        more = ""
-        for _ in range(_MOST_PAGES):
-            page = dialect.listings(await self._fetch(self._list_request(dialect, more), dialect, transport))
+        """The pages of the list; one that points to itself, or to one that was there, was the last."""
+        asked = [""]
+        while len(asked) <= _MOST_PAGES:
+            request = self._list_request(dialect, asked[-1])
+            page = dialect.listings(await self._fetch(request, dialect, transport))
             yield page
-            if not page.more or page.more == more or not page.listings:
+            if not page.more or page.more in asked:
                 return
-            more = page.more
+            asked.append(page.more)
+        raise Malformed(
+            f"its list has more than {_MOST_PAGES} pages", hint="Name its models in the settings instead."
+        )
 
     def _list_request(self, dialect: Dialect, more: str) -> Request:
         vendor, key = self._source.vendor, self._source.plain_key
@@ -146,6 +158,8 @@ class _Looking:
     async def _fetch(self, request: Request, dialect: Dialect, transport: Transport) -> bytes:
         async with transport.send(request, connect_timeout=self._deadline) as reply:
             body = b"".join([piece async for piece in reply.chunks()])
+            if key := self._source.plain_key:
+                body = body.replace(key.encode(), MASK.encode())  # some repeat it, and lists are kept
             if reply.status != 200:
                 raise dialect.failure(reply.status, reply.headers, body)
         return body

@@ -12,24 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from panvox.errors import Fault
-from panvox.protocols import Prices
-
-
-class Capability(StrEnum):
-    """What a model can do, or is; each has evidence in the claims of its record."""
-
-    TEXT = "text"  # writes text
-    CODE = "code"
-    MATH = "math"
-    VISION = "vision"  # reads images
-    IMAGE = "image"  # makes images
-    MULTIMODAL = "multimodal"  # reads or writes more than text
-    TOOLS = "tools"
-    REASONING = "reasoning"
-    JSON = "json"  # keeps to a schema
-    LONG_CONTEXT = "long-context"
-    FREE = "free"
-    LOCAL = "local"  # computed on this machine
+from panvox.protocols import Capability, Prices
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,14 +81,15 @@ class Life(StrEnum):
 class Probe(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A proof of life: a tiny real request, and what came of it.
 
-    `at` is in seconds since 1970; `latency` and `first_token` are seconds; `state` is the word of the
-    ledger; `form` is how the answer came ("plain", "reasoning", "fenced", …); `said` quotes the provider or
-    the answer.
+    `at` is in seconds since 1970; `mark` is that of the address and the key that were used; `latency` and
+    `first_token` are seconds; `state` is the word of the ledger; `form` is how the answer came ("exact",
+    "wordy", "fenced", …); `said` quotes the provider or the answer.
     """
 
     model: str
     life: Life
     at: float
+    mark: str = ""
     state: str = ""
     latency: float | None = None
     first_token: float | None = None
@@ -124,9 +108,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     """The models that were found, provider by provider, and what went wrong on the way.
 
-    `ages` tells when each provider was asked for its list, in seconds since 1970.
+    `ages` tells when each provider was asked for its list, in seconds since 1970; `marks` has for each a word
+    for its address and key, which probes carry, too.
     """
 
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
     ages: Mapping[str, float] = {}
+    marks: Mapping[str, str] = {}

@@ -19,9 +19,10 @@ import msgspec
 from panvox.catalog.entries import Catalogue, Entry, Problem, Record
 from panvox.catalog.files import read, write
 
-_FORM = 1
+_FORM = 2
 """Counted up when an index changes its shape."""
 
+_MOST = 8  # indexes that are kept, one for each set of settings and variables
 _KNOCK = 0.2  # seconds; on this machine a connection is there or refused at once
 
 
@@ -58,6 +59,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     files: Stamps
     doors: tuple[Door, ...]
     ages: Mapping[str, float]
+    marks: Mapping[str, str]
     panels: Mapping[str, tuple[str, ...]]
     probe_age: float
     entries: tuple[Entry, ...]
@@ -67,7 +69,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def catalogue(self) -> Catalogue:
         """The catalogue itself."""
-        return Catalogue(entries=self.entries, problems=self.problems, ages=self.ages)
+        return Catalogue(entries=self.entries, problems=self.problems, ages=self.ages, marks=self.marks)
 
     def holds(self, fingerprint: str, *, now: float) -> bool:
         """Whether nothing that it follows from has changed."""
@@ -90,20 +92,24 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_index(folder: Path, fingerprint: str, *, now: float) -> Index | None:
     """The catalogue as it was last put together, if nothing that it rests on has changed since."""
-    index = read(folder / "index", Index)
+    index = read(folder / f"index-{fingerprint}", Index) if fingerprint else None
     return index if index is not None and index.holds(fingerprint, now=now) else None
 
 
 def load_records(folder: Path, index: Index) -> tuple[Record, ...] | None:
     """The records behind an index, if they are still there."""
-    records = read(folder / "records", Records)
+    records = read(folder / f"records-{index.fingerprint}", Records)
     return records.records if records is not None and records.made == index.made else None
 
 
 def save(folder: Path, index: Index, records: tuple[Record, ...]) -> None:
-    """Keep an index and its records, if that is possible."""
-    if write(folder / "records", Records(made=index.made, records=records)):
-        write(folder / "index", index)
+    """Keep an index and its records, if that is possible, and no more than the latest few."""
+    if write(folder / f"records-{index.fingerprint}", Records(made=index.made, records=records)):
+        write(folder / f"index-{index.fingerprint}", index)
+    for kind in ("index", "records"):
+        with suppress(OSError):
+            for old in sorted(folder.glob(f"{kind}-*"), key=_changed, reverse=True)[_MOST:]:
+                old.unlink(missing_ok=True)
 
 
 def doors(urls: Iterable[str]) -> tuple[Door, ...]:
@@ -133,7 +139,7 @@ def knock(host: str, port: int) -> bool:
 
 def packages() -> float:
     """When packages were last installed or removed beside this one."""
-    folders = [Path(folder) for folder in sys.path if folder.endswith("site-packages")]
+    folders = [Path(folder) for folder in sys.path if folder.endswith(("site-packages", "dist-packages"))]
     with suppress(OSError):
         return max((folder.stat().st_mtime for folder in folders), default=0.0)
     return 0.0

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from panvox.catalog.entries import Capability
 from panvox.catalog.terms import (
     ATTRIBUTES,
     COUNTED,
@@ -40,6 +39,7 @@ from panvox.catalog.terms import (
     in_turn,
 )
 from panvox.errors import SelectionError
+from panvox.protocols import Capability
 
 _QUOTED = r'"(?:[^"]|"")*+"'
 # What takes away; then what is in quotes, an operator with the spaces around it, or any other letter.

@@ -11,17 +11,18 @@ reserved by the highest price that anybody claims, unless the settings know bett
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from panvox.catalog.capabilities import derived
-from panvox.catalog.entries import Capability, Claim, Entry, Record
+from panvox.catalog.entries import Claim, Entry, Record
 from panvox.catalog.lineage import kin, lineage
+from panvox.catalog.measurements import TaskKind
 from panvox.catalog.overrides import Overrides
 from panvox.catalog.references import first_by_source
 from panvox.catalog.sources import Source
-from panvox.protocols import Listing, Prices
+from panvox.protocols import Capability, Listing, Prices
 from panvox.settings.vendors import Vendor
 
 PRICES = ("input", "output", "cached", "cache_write", "reasoning", "request")
@@ -64,17 +65,16 @@ class Merging:
         self._strengths = strengths
         self._overrides = overrides
 
-    def records(self, source: Source, listings: Iterable[Listing], *, at: float | None) -> Iterator[Record]:
-        """A record for each listing of `source`, which told them `at` that time (seconds since 1970)."""
-        for listing in listings:
-            yield self._record(source, listing, at)
-
-    def _record(self, source: Source, listing: Listing, at: float | None) -> Record:
+    def record(self, source: Source, listing: Listing, *, at: float | None) -> Record:
+        """The record for what `source` has listed `at` a time (seconds since 1970)."""
         name = name_of(source.provider, listing.id)
         own = self._overrides.claims(name)
         weights = own.get("lineage") or _lineage(source, listing)
         word = str(weights.value)
-        told = [*_listed(listing, at), *self._facts.claims(source.vendor, listing.id, lineage_word=word)]
+        told = [
+            *_listed(source, listing, at),
+            *self._facts.claims(source.vendor, listing.id, lineage_word=word),
+        ]
         claims: dict[str, list[Claim]] = first_by_source(told)
         claims["lineage"] = [weights]
         for field in PRICES:
@@ -96,8 +96,9 @@ def name_of(provider: str, model: str) -> str:
 # --- what lists say ----------------------------------------------------------------------------------
 
 
-def _listed(listing: Listing, at: float | None) -> Iterator[tuple[str, Claim]]:
-    """What the provider's own list says."""
+def _listed(source: Source, listing: Listing, at: float | None) -> Iterator[tuple[str, Claim]]:
+    """What the provider's own list says; where zero means that nobody told, it is no claim."""
+    prices = {field: getattr(listing.prices, field) for field in PRICES}
     values: dict[str, object] = {
         "title": listing.name,
         "family": listing.family,
@@ -107,7 +108,9 @@ def _listed(listing: Listing, at: float | None) -> Iterator[tuple[str, Claim]]:
         "outputs": listing.outputs,
         "released": _released(listing.created),
         "retires": listing.retires,
-        **{f"prices.{field}": getattr(listing.prices, field) for field in PRICES},
+        **{
+            f"prices.{field}": price for field, price in prices.items() if price or source.vendor.zero_is_free
+        },
         **{f"capabilities.{word}": True for word in listing.capabilities},
         **{f"capabilities.{word}": False for word in listing.denied},
     }
@@ -117,13 +120,14 @@ def _listed(listing: Listing, at: float | None) -> Iterator[tuple[str, Claim]]:
 
 
 def _released(created: int | None) -> str:
-    """The day on which a model was listed first; many servers say 0, or the moment of the call."""
-    if not created or created < _FIRST_CHAT:
+    """The day on which a model was listed first; many servers say 0, and some say anything."""
+    if created is None or not _FIRST_CHAT <= created < _FAR:
         return ""
     return datetime.fromtimestamp(created, UTC).date().isoformat()
 
 
 _FIRST_CHAT = 1_577_836_800  # 2020; nothing that chats is older
+_FAR = 4_102_444_800  # 2100
 
 
 def _lineage(source: Source, listing: Listing) -> Claim:
@@ -141,21 +145,30 @@ def _free(source: Source, listing: Listing, claims: Mapping[str, list[Claim]]) -
         return Claim(
             source.free, "settings", None, f"providers: {source.provider} has free = {source.free}".lower()
         )
-    if listing.free is not None:
-        return Claim(listing.free, "list")
-    if listing.id.endswith(":free"):
-        return Claim(True, "name", None, "its name ends in :free")
     held = {field: claims[f"prices.{field}"][0] for field in PRICES if claims.get(f"prices.{field}")}
     told = {field: claim for field, claim in held.items() if claim.source in ("list", "settings")}
     if dear := next((claim for claim in told.values() if claim.value), None):
         return Claim(False, dear.source, dear.at, "it has a price")
-    if source.vendor.loopback and not listing.remote:
-        return Claim(True, "address", None, "a server on this machine")
+    if listing.free is not None:
+        return Claim(listing.free, "list", None, "its list says so" if listing.free else "it has another fee")
+    if listing.id.endswith(":free"):
+        return Claim(True, "name", None, "its name ends in :free")
+    if computed_here(source, listing):
+        return Claim(True, "address", None, "computed on this machine")
     if {"input", "output"} <= told.keys() and held.keys() == told.keys():
-        by_settings = told["input"].source == "settings"
-        if source.vendor.zero_is_free or by_settings:
-            return Claim(True, told["input"].source, told["input"].at, "its prices are zero")
+        return Claim(True, told["input"].source, told["input"].at, "its prices are zero")
     return Claim(False, "prices", None, "nothing says that it costs nothing")
+
+
+def computed_here(source: Source, listing: Listing) -> bool:
+    """Whether a model is computed on this machine, and not fetched from elsewhere by what listens here.
+
+    Gateways listen on this machine too. A server that nobody named has to call itself what its port says.
+    """
+    vendor = source.vendor
+    if not (vendor.loopback and vendor.computes) or listing.remote:
+        return False
+    return not source.guessed or not vendor.owner or listing.owner == vendor.owner
 
 
 # --- which claim holds -------------------------------------------------------------------------------
@@ -207,7 +220,7 @@ def _derive(
         outputs=_held(claims, "outputs", tuple) or (),
         context=context,
         free=claims["free"][0] if claims["free"][0].value else None,
-        local=source.vendor.loopback and not listing.remote,
+        local=computed_here(source, listing),
         strengths=strengths,
     )
     for capability, claim in found:
@@ -227,11 +240,10 @@ def _held(claims: Mapping[str, Sequence[Claim]], field: str, kind: type[_Value])
 
 
 def _strengths_in(own: Mapping[str, Claim]) -> dict[str, Claim]:
-    return {
-        field.removeprefix("strength."): claim
-        for field, claim in own.items()
-        if field.startswith("strength.")
-    }
+    """What the settings say; a strength in general holds for every kind that they do not name."""
+    general = own.get("strength.general")
+    told = {kind: own.get(f"strength.{kind}", general) for kind in TaskKind}
+    return {kind.value: claim for kind, claim in told.items() if claim is not None}
 
 
 def _ordered(claims: Mapping[str, Sequence[Claim]]) -> dict[str, tuple[Claim, ...]]:
@@ -272,12 +284,14 @@ def _prices(claims: Mapping[str, Sequence[Claim]]) -> Prices:
 
 
 def _reserve(claims: Mapping[str, Sequence[Claim]]) -> Prices:
-    """The prices by which money is reserved: the highest that anybody claims."""
+    """The prices by which money is reserved: the highest that anybody claims, be it of long prompts."""
     highest = {}
     for field in PRICES:
-        if told := claims.get(f"prices.{field}"):
-            certain = told[0].source == "settings"
-            highest[field] = _amount(told[0]) if certain else max(map(_amount, told))
+        told = claims.get(f"prices.{field}")
+        if told and told[0].source == "settings":
+            highest[field] = _amount(told[0])
+        elif told:
+            highest[field] = max(map(_amount, (*told, *claims.get(f"tiers.{field}", ()))))
     return Prices(**highest)
 
 

@@ -39,7 +39,8 @@ class References:
 
     def claims(self, vendor: Vendor, model: str, *, lineage_word: str) -> Claims:
         """What is said of `model` at `vendor`, field by field."""
-        known = _models_dev().get(vendor.models_dev, {}).get(model.lower())
+        name = _bare(vendor, model)
+        known = _models_dev().get(vendor.models_dev or vendor.id, {}).get(name.lower())
         if known is not None:
             yield from _of_models_dev(known)
         elif (twin := _by_lineage().get(lineage_word)) is not None:
@@ -48,11 +49,16 @@ class References:
                 if field in _OF_WEIGHTS:
                     note = f"the same weights at {provider}"
                     yield field, Claim(claim.value, claim.source, claim.at, note)
-        if vendor.genai_prices:
-            priced = _priced(vendor.genai_prices)
-            info = priced.find_model(model) if priced is not None else None
-            if info is not None:
-                yield from _of_genai_prices(info)
+        priced = _priced().get(vendor.genai_prices or vendor.id)
+        info = priced.find_model(name) if priced is not None else None
+        if info is not None:
+            yield from _of_genai_prices(info)
+
+
+def _bare(vendor: Vendor, model: str) -> str:
+    """The model as catalogues call it: some vendors put its maker before it, and the catalogues do not."""
+    maker, slash, name = model.partition("/")
+    return name if slash and maker == vendor.maker else model
 
 
 class NoReferences:
@@ -112,6 +118,10 @@ def _of_models_dev(model: Model) -> Claims:
             ("reasoning", model.cost.reasoning),
         ):
             yield from claim(f"prices.{field}", None if price is None else float(price))
+        long = model.cost.context_over_200k
+        for field in ("input", "output") if long is not None else ():
+            told = getattr(long, field, None)
+            yield from claim(f"tiers.{field}", None if told is None else float(told), "beyond 200k tokens")
     yield from claim("inputs", tuple(_modality(word) for word in model.modalities.input))
     yield from claim("outputs", tuple(_modality(word) for word in model.modalities.output))
     yield from claim("capabilities.tools", model.tool_call, "tool_call")
@@ -142,10 +152,18 @@ def _day(text: str | None) -> float | None:
 
 
 @cache
-def _priced(provider: str) -> PricedProvider | None:
+def _priced() -> Mapping[str, PricedProvider]:
     from genai_prices.data import providers  # noqa: PLC0415 - takes half a second
 
-    return next((each for each in providers if each.id == provider), None)
+    return {provider.id: provider for provider in providers}
+
+
+_OF_TOKENS = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cached": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+}
 
 
 def _of_genai_prices(info: ModelInfo) -> Claims:
@@ -153,19 +171,14 @@ def _of_genai_prices(info: ModelInfo) -> Claims:
     if info.context_window:
         yield "context", Claim(info.context_window, GENAI_PRICES, None, note)
     prices = info.get_prices(datetime.now(UTC))
-    for field, name in (
-        ("input", "input_mtok"),
-        ("output", "output_mtok"),
-        ("cached", "cache_read_mtok"),
-        ("cache_write", "cache_write_mtok"),
-        ("request", "requests_kcount"),
-    ):
-        price = _dollars(getattr(prices, name, None))
-        if price is not None:
-            yield (
-                f"prices.{field}",
-                Claim(price / 1000 if field == "request" else price, GENAI_PRICES, None, note),
-            )
+    for field, name in _OF_TOKENS.items():
+        price = getattr(prices, name, None)
+        if (base := _dollars(price)) is not None:
+            yield f"prices.{field}", Claim(base, GENAI_PRICES, None, note)
+        if (highest := _highest(price)) is not None:
+            yield f"tiers.{field}", Claim(highest, GENAI_PRICES, None, f"{note}, long prompts")
+    if (fee := _dollars(getattr(prices, "requests_kcount", None))) is not None:
+        yield "prices.request", Claim(fee / 1000, GENAI_PRICES, None, note)
     if info.deprecated:
         yield "retires", Claim("yes", GENAI_PRICES, None, note)
 
@@ -174,6 +187,12 @@ def _dollars(price: object) -> float | None:
     """A price in USD; of one with tiers the first, which small calls pay."""
     base = getattr(price, "base", price)
     return float(base) if isinstance(base, Decimal) else None
+
+
+def _highest(price: object) -> float | None:
+    """The price of the highest tier, where there are some."""
+    tiers = [tier.price for tier in getattr(price, "tiers", ())]
+    return float(max(tiers)) if tiers else None
 
 
 def first_by_source(claims: Iterable[tuple[str, Claim]]) -> dict[str, list[Claim]]:

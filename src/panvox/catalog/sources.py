@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,6 +41,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return f"the environment variable {names[0]} is not set" if names else ""
 
     @property
+    def mark(self) -> str:
+        """A word for the address, the dialect and the key: what is known of one is not known of another."""
+        vendor = self.vendor
+        told = (vendor.base_url, vendor.list_url, vendor.dialect, self.plain_key or "", *self.models)
+        return blake2b("\0".join(told).encode(), digest_size=8).hexdigest()
+
+    @property
     def plain_key(self) -> str | None:
         """The key itself, for the moment in which a request is made."""
         return self.key.get_secret_value() if self.key else None
@@ -49,7 +57,8 @@ def sources(settings: Settings) -> tuple[Source, ...]:
     """The providers of the settings; without any, vendors whose key is there and servers on this machine."""
     if settings.providers:
         return tuple(_configured(provider, settings) for provider in settings.providers)
-    found = (_implied(row, settings) for row in VENDORS.values() if row.implied)
+    rows = (row for row in VENDORS.values() if row.implied and row.unless not in settings.variables)
+    found = (_implied(row, settings) for row in rows)
     return tuple(source for source in found if source.guessed or (source.key and not source.missing))
 
 
@@ -64,7 +73,7 @@ def _implied(row: Vendor, settings: Settings) -> Source:
 
 
 def _configured(provider: Provider, settings: Settings) -> Source:
-    row = provider.row or Vendor(provider.id, provider.id, "", key_needed=False)
+    row = provider.row or Vendor(provider.id, provider.id, "", key_needed=False, zero_is_free=False)
     if provider.base_url:
         row = msgspec.structs.replace(row, base_url=provider.base_url, list_url="")
     if provider.dialect and provider.dialect != row.dialect:

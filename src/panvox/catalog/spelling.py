@@ -70,7 +70,8 @@ def spelled(model: str) -> str:
 
     Sizes, dates, `-instruct`, `-turbo`, `-latest` and all else that may mean other weights stays.
     """
-    return _shortened(_separated(model.strip().lower()))
+    shown = "".join(filter(str.isprintable, model))  # some lists hold what a terminal would obey
+    return _shortened(_separated(shown.strip().lower()))
 
 
 def _separated(name: str) -> str:

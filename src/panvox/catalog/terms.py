@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from panvox.catalog.entries import Capability
+from panvox.protocols import Capability
 
 Attribute = Literal["provider", "lineage", "kin"]
 State = Literal["alive", "probed", "gone"]

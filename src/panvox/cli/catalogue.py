@@ -51,7 +51,7 @@ def found(settings: Path | None, *, refresh: bool = False, claims: bool = False)
     records = load_records(catalogue_folder(), index) if index is not None and claims else None
     if index is None or (claims and records is None):
         return _asked(settings, refresh=refresh)
-    return Found(index.catalogue, index.panels, _probes(index.probe_age), records)
+    return Found(index.catalogue, index.panels, _probes(index.catalogue, index.probe_age), records)
 
 
 def told_age(catalogue: Catalogue) -> str:
@@ -64,8 +64,8 @@ def told_age(catalogue: Catalogue) -> str:
     return f"{said}; lists up to {age(oldest)} old, --refresh asks for new ones"
 
 
-def _probes(max_age: float) -> Mapping[str, Probe]:
-    return Probes(catalogue_folder()).load(now=time.time(), max_age=max_age)
+def _probes(catalogue: Catalogue, max_age: float) -> Mapping[str, Probe]:
+    return Probes(catalogue_folder()).load(now=time.time(), max_age=max_age, marks=catalogue.marks)
 
 
 def _asked(settings: Path | None, *, refresh: bool) -> Found:
@@ -88,7 +88,7 @@ def _asked(settings: Path | None, *, refresh: bool) -> Found:
         raise KeyboardInterrupt
     assembled = made[0]
     panels = {name: tuple(patterns) for name, patterns in loaded.panels.items()}
-    probes = _probes(loaded.catalogue.probe_age)
+    probes = _probes(assembled.catalogue, loaded.catalogue.probe_age)
     return Found(assembled.catalogue, panels, probes, assembled.records)
 
 

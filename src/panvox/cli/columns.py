@@ -39,7 +39,8 @@ def lines(
 ) -> Iterator[str]:
     """The heading and a line for each row, at most `width` cells wide; columns without any text are left out.
 
-    Flexible columns give way where the room is short, those further right first; text is cut in its middle.
+    Where the room is short flexible columns give way first, those further right before others, then columns
+    are left out from the right; text is cut in its middle.
     """
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     widths = _widths(columns, cells, width)
@@ -62,15 +63,22 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
     ]
     if width is None:
         return widths
-    shown = sum(wide > 0 for wide in widths)
-    surplus = sum(widths) + len(GAP) * (shown - 1) - width
     for index in reversed(range(len(columns))):
-        if surplus > 0 and columns[index].flexible:
+        if columns[index].flexible and (surplus := _surplus(widths, width)) > 0:
             least = max(_LEAST, len(columns[index].title))
-            given = min(surplus, max(0, widths[index] - least))
-            widths[index] -= given
-            surplus -= given
+            widths[index] -= min(surplus, max(0, widths[index] - least))
+    for index in reversed(range(1, len(columns))):
+        if _surplus(widths, width) > 0:
+            widths[index] = 0
+    if widths and _surplus(widths, width) > 0:
+        widths[0] = width
     return widths
+
+
+def _surplus(widths: Sequence[int], width: int) -> int:
+    """Cells that do not fit."""
+    shown = sum(wide > 0 for wide in widths)
+    return sum(widths) + len(GAP) * (shown - 1) - width
 
 
 def _piece(cell: Cell, column: Column, width: int, *, colour: bool) -> str:

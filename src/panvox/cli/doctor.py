@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 import panvox
+from panvox.catalog.conditions import price
 from panvox.catalog.entries import Catalogue, Entry, Life, Probe
 from panvox.catalog.language import parse
 from panvox.cli import outlet
@@ -176,10 +177,10 @@ def cheapest(entries: Sequence[Entry], probes: Mapping[str, Probe] | None = None
 
 def _cheapness(entry: Entry, probe: Probe | None) -> tuple[bool, bool, float, bool, int]:
     failed = probe is not None and probe.life is not Life.ANSWERS
-    price = entry.prices.output
+    costs = price(entry)
     name = entry.model.lower()
     small = any(word in name for word in SMALL)
-    return failed, not entry.free, float("inf") if price is None else price, not small, len(name)
+    return failed, not entry.free, float("inf") if costs is None else costs, not small, len(name)
 
 
 def _asked(outcome: Outcome) -> Check:

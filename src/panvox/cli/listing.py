@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from panvox.catalog.conditions import NUMBERS
 from panvox.catalog.entries import Entry, Life, Probe
 from panvox.cli.columns import Cell, Column
 from panvox.cli.figures import age, seconds, short
@@ -33,33 +34,21 @@ class Field(NamedTuple):
     falling: bool = False
 
 
+def _number(name: str) -> Callable[[Entry, Probe | None], float | str | None]:
+    read = NUMBERS[name]
+    return lambda entry, _: read(entry)
+
+
 FIELDS: Mapping[str, Field] = {
     "name": Field(lambda entry, _: entry.name.lower()),
     "provider": Field(lambda entry, _: entry.provider),
     "lineage": Field(lambda entry, _: entry.lineage),
-    "context": Field(lambda entry, _: entry.context, falling=True),
-    "output": Field(lambda entry, _: entry.max_output, falling=True),
-    "price": Field(lambda entry, _: blended(entry)),
-    "price.in": Field(lambda entry, _: 0.0 if entry.free else entry.prices.input),
-    "price.out": Field(lambda entry, _: 0.0 if entry.free else entry.prices.output),
+    **{name: Field(_number(name), falling=not name.startswith("price")) for name in NUMBERS},
     "released": Field(lambda entry, _: entry.released or None, falling=True),
-    "strength": Field(lambda entry, _: entry.strengths.get("general"), falling=True),
-    "strength.code": Field(lambda entry, _: entry.strengths.get("code"), falling=True),
-    "strength.math": Field(lambda entry, _: entry.strengths.get("math"), falling=True),
     "latency": Field(lambda _, probe: probe.latency if probe else None),
     "first-token": Field(lambda _, probe: probe.first_token if probe else None),
 }
 """What `--sort` takes. What is better when it is more comes with the most first."""
-
-
-def blended(entry: Entry) -> float | None:
-    """The price of a token among three that go in and one that comes out, in USD per million."""
-    if entry.free:
-        return 0.0
-    prices = entry.prices
-    if prices.input is None or prices.output is None:
-        return None
-    return (3 * prices.input + prices.output) / 4
 
 
 def ordered(entries: Sequence[Entry], probes: Mapping[str, Probe], by: str) -> list[Entry]:
@@ -86,6 +75,7 @@ COLUMNS = (
     Column("context", right=True),
     Column("$ in", right=True),
     Column("$ out", right=True),
+    Column("$ a call", right=True),
     Column("strength", right=True),
     Column("can", flexible=True, style="dim"),
     Column("last probe"),
@@ -102,6 +92,7 @@ def rows(entries: Iterable[Entry], probes: Mapping[str, Probe]) -> Iterator[tupl
             short(entry.context) if entry.context else "",
             Cell("free", "green") if entry.free else dollars(entry.prices.input),
             "" if entry.free else dollars(entry.prices.output),
+            "" if entry.free else dollars(entry.prices.request or None),
             "" if strength is None else f"{strength:.2f}",
             " ".join(word for word in entry.capabilities if word not in ("text", "free")),
             life(probes.get(entry.name), now),

@@ -60,7 +60,7 @@ def _say(record: Record, probe: Probe | None) -> None:
     title = f"  {one_line(entry.title)}" if entry.title and entry.title != entry.model else ""
     print(styled(one_line(entry.name), "bold", colour=colour) + title)
     if entry.kin and entry.kin != entry.lineage:
-        print(f"lineage {entry.lineage}, kin of {entry.kin}")
+        print(f"lineage {one_line(entry.lineage)}, kin of {one_line(entry.kin)}")
     if probe is not None:
         print(f"last probe: {listing.heard(probe)}")
     print()
@@ -198,5 +198,5 @@ def _before(settings: Path | None) -> tuple[Entry, ...]:
 def _change(change: Change) -> str:
     colour = sys.stdout.isatty()
     sign, style = {"new": ("+", "green"), "gone": ("-", "red")}.get(change.kind, ("~", "yellow"))
-    detail = f"  {change.field}: {change.was} → {change.now}" if change.field else ""
+    detail = f"  {change.field}: {one_line(change.was)} → {one_line(change.now)}" if change.field else ""
     return f"{styled(sign, style, colour=colour)} {one_line(change.model)}{detail}"

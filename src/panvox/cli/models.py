@@ -23,6 +23,7 @@ from panvox.cli.exits import Exit
 from panvox.cli.figures import plural
 from panvox.cli.options import SettingsFile, warn
 from panvox.cli.text import one_line, safe_json
+from panvox.errors import UsageError
 
 app = App(
     name="models",
@@ -73,7 +74,7 @@ Selection = Annotated[
     Parameter(
         name="SELECTION",
         help="Only these: names, globs such as 'openai/*', conditions such as 'code price<1 context>=100k', "
-        "panels such as @fast, exclusions such as '!*mini*'.",
+        "panels such as @fast, exclusions such as '!*mini*'. A comma unites, a space narrows.",
     ),
 ]
 Json = Annotated[
@@ -95,6 +96,7 @@ def models(
 
     In a terminal a long list comes a screen at a time. Prices are in US dollars per million tokens.
     """
+    _check(form)
     there = found(settings, refresh=refresh)
     entries = there.catalogue.entries
     if form.explain and entries:
@@ -105,6 +107,16 @@ def models(
         _print(listing.ordered(entries, there.probes, form.sort)[: form.limit], there, form)
     warn(problem.message for problem in there.catalogue.problems)
     return Exit.ANSWERED if entries else Exit.NOTHING
+
+
+def _check(form: Form) -> None:
+    """Raises `UsageError` for what cannot be shown."""
+    if form.limit is not None and form.limit < 1:
+        raise UsageError(f"--limit {form.limit} shows nothing; give a number from 1")
+    if form.json and form.csv:
+        raise UsageError("--json and --csv exclude each other")
+    if form.explain and (form.csv or form.sort):
+        raise UsageError(f"--explain cannot be combined with {'--csv' if form.csv else '--sort'}")
 
 
 def chosen(selection: tuple[str, ...], there: Found) -> tuple[Entry, ...]:

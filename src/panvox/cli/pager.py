@@ -17,7 +17,7 @@ _USUAL = "less -FRSX"
 def show(text: Sequence[str], *, paged: bool) -> None:
     """Print lines; where standard output is a terminal that they do not fit, and `paged`, through a pager.
 
-    The pager is that of the variable PAGER, or `less`. Without any they are printed as they are.
+    The pager is that of the variable PAGER, or `less`. Without one that works they are printed as they are.
     """
     command = _command() if paged and sys.stdout.isatty() else []
     if command and len(text) >= shutil.get_terminal_size().lines:
@@ -26,12 +26,16 @@ def show(text: Sequence[str], *, paged: bool) -> None:
                 process.communicate("\n".join(text) + "\n")
             except KeyboardInterrupt:
                 process.wait()
-        return
+        if process.returncode == 0:
+            return
     for line in text:
         print(line)
     sys.stdout.flush()
 
 
 def _command() -> list[str]:
-    chosen = shlex.split(environment().get("PAGER") or _USUAL)
+    try:
+        chosen = shlex.split(environment().get("PAGER") or _USUAL)
+    except ValueError:  # quotes that do not close
+        return []
     return chosen if chosen and shutil.which(chosen[0]) else []

@@ -17,7 +17,7 @@ from panvox.cli.columns import styled
 from panvox.cli.exits import Exit
 from panvox.cli.figures import plural
 from panvox.cli.models import Json, Selection, chosen
-from panvox.cli.options import SettingsFile, load_settings, without_store
+from panvox.cli.options import SettingsFile, load_settings, warn, without_store
 from panvox.cli.process import run
 from panvox.cli.text import one_line, safe_json
 from panvox.errors import UsageError
@@ -82,8 +82,8 @@ def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json
 
     async def ask() -> int:
         async with open_session(loaded) as session:
-            await session.catalogue()
-            await session.probe(entries, heard=hear, deadline=deadline)
+            if not await session.probe(entries, heard=hear, deadline=deadline):
+                warn(["what the probes found cannot be kept: the cache folder cannot be written"])
         return 0
 
     if run(lambda _: ask()) == Exit.INTERRUPTED:

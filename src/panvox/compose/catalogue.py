@@ -7,6 +7,7 @@ index_of        ── the same from the disk alone, if nothing has changed: no 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -15,7 +16,7 @@ from pathlib import Path
 from panvox.catalog.assembly import Assembled, assemble
 from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due
 from panvox.catalog.discovery import Offer, Ways, discover
-from panvox.catalog.entries import Capability, Claim, Entry, Record
+from panvox.catalog.entries import Claim, Entry, Problem, Record
 from panvox.catalog.index import Index, Stamps, doors, packages, save, stamps
 from panvox.catalog.lineage import lineage
 from panvox.catalog.measurements import read_measurements
@@ -24,10 +25,12 @@ from panvox.catalog.overrides import Overrides
 from panvox.catalog.references import NoReferences, References
 from panvox.catalog.sources import Source, sources
 from panvox.catalog.strength import Strengths
+from panvox.protocols import Capability
 from panvox.providers.weights import find_weights
 from panvox.settings import Settings
 from panvox.settings.places import catalogue_folder
 
+_QUANTISATION = re.compile(r"\.(i?q\d|b?f\d\d)[^.]*$")
 LOCAL = "local"
 """The provider of the model on this machine."""
 
@@ -63,17 +66,26 @@ class Shelf:
         return assemble(offers, self._merging())
 
     def _kept(self) -> dict[str, Kept]:
-        found = {source.provider: self._lists.load(source) for source in self.sources}
+        found = {source.provider: self._lists.load(source) for source in self.sources if _lists(source)}
         return {provider: kept for provider, kept in found.items() if kept is not None}
 
     def _put_together(self, kept: Mapping[str, Kept], fresh: Mapping[Source, Offer]) -> Assembled:
-        held = dict(kept) | {
-            source.provider: self._lists.keep(source, offer) for source, offer in fresh.items()
-        }
-        offers = [(source, held[source.provider].offer) for source in self.sources]
+        held = dict(kept)
+        for source, offer in fresh.items():
+            if _lists(source):
+                held[source.provider] = self._lists.keep(source, offer)
+        offers = [
+            (source, held[source.provider].standing if source.provider in held else fresh[source])
+            for source in self.sources
+        ]
         found = assemble(offers, self._merging())
         local = tuple(local_records(self._settings))
-        whole = Assembled(records=(*found.records, *local), problems=found.problems, ages=_ages(offers))
+        whole = Assembled(
+            records=(*found.records, *local),
+            problems=(*found.problems, *self._unplaced()),
+            ages=_ages(offers),
+            marks={source.provider: source.mark for source in self.sources},
+        )
         if self._settings.fingerprint:
             self._keep_index(whole, offers)
         return whole
@@ -88,6 +100,7 @@ class Shelf:
             files=self._stamps(),
             doors=doors(source.vendor.base_url for source in self.sources if source.vendor.loopback),
             ages=whole.ages,
+            marks=whole.marks,
             panels={name: tuple(patterns) for name, patterns in self._settings.panels.items()},
             probe_age=self._settings.catalogue.probe_age,
             entries=whole.catalogue.entries,
@@ -97,11 +110,22 @@ class Shelf:
 
     def _until(self, source: Source, offer: Offer, now: float) -> float:
         max_age = self._settings.catalogue.max_age
-        if source.models or source.missing:
+        if not _lists(source):
             return now + max_age
         if offer.problem is not None:
             return now + FAILED
-        return offer.at + (min(max_age, AT_HOME) if source.vendor.loopback else max_age)
+        asked = offer.at if offer.whole else now  # a guess that nobody answered is told by its door
+        return asked + (min(max_age, AT_HOME) if source.vendor.loopback else max_age)
+
+    def _unplaced(self) -> Iterator[Problem]:
+        """Measurements of the user's own that could not be used."""
+        own = self._settings.catalogue.strengths
+        if own is not None and (unplaced := _strengths(own, self._stamps()).unplaced):
+            message = (
+                f"{own.name}: {', '.join(unplaced)} cannot be used: too few of the models in it were measured"
+                " elsewhere, too. Add results of models that are in the published table."
+            )
+            yield Problem(provider="strengths", message=message)
 
     def _stamps(self) -> Stamps:
         own = self._settings.catalogue.strengths
@@ -123,6 +147,11 @@ def _strengths(own: Path | None, stamps: Stamps) -> Strengths:
     return Strengths(own=read_measurements(own) if own is not None else ())
 
 
+def _lists(source: Source) -> bool:
+    """Whether it is asked for a list: not where its models are named, or it cannot be asked."""
+    return not source.models and not source.missing
+
+
 def _ages(offers: Sequence[tuple[Source, Offer]]) -> dict[str, float]:
     """When each provider was asked; those that name their models were not."""
     return {source.provider: offer.at for source, offer in offers if offer.listings and not source.models}
@@ -133,7 +162,7 @@ def local_records(settings: Settings) -> Iterator[Record]:
     weights = (settings.local.weights or find_weights()) if settings.local.enabled else None
     if weights is None:
         return
-    name = weights.stem.lower().partition(".")[0].replace(" ", "-")
+    name = _QUANTISATION.sub("", weights.stem.lower()).replace(" ", "-")
     able = (Capability.TEXT, Capability.FREE, Capability.LOCAL)
     here = Claim(True, "address", None, "computed on this machine")
     for number in range(1, settings.local.samples + 1):

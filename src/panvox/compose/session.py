@@ -220,7 +220,8 @@ class Session:
     async def probes(self) -> Mapping[str, Probe]:
         """What earlier probes found, as far as it is not too old."""
         kept, max_age = Probes(catalogue_folder()), self.settings.catalogue.probe_age
-        return await asyncio.to_thread(lambda: kept.load(now=time.time(), max_age=max_age))
+        marks = {source.provider: source.mark for source in self._shelf.sources}
+        return await asyncio.to_thread(lambda: kept.load(now=time.time(), max_age=max_age, marks=marks))
 
     async def probe(
         self,
@@ -228,24 +229,29 @@ class Session:
         *,
         heard: Callable[[Outcome, Probe], None],
         deadline: float = PROBE_DEADLINE,
-    ) -> None:
+    ) -> bool:
         """Ask each of `entries` for a word, as any prompt is asked, and tell `heard` what each came to.
 
-        Whatever has come is kept, also where the caller is interrupted. Costs what a few words cost.
+        Whatever has come is kept, also where the caller is interrupted; whether that was possible. Costs what
+        a few words cost.
         """
+        kept = False
         found: list[Probe] = []
+        marks = {source.provider: source.mark for source in self._shelf.sources}
         members = [Member(identity_of(entry), self.model(entry)) for entry in entries]
         run = Run(members, journal=NullJournal("a probe is no run"))
         try:
             async with run.turn(Prompt.of(QUESTION, max_tokens=MAX_TOKENS), deadline=deadline) as turn:
                 async for event in turn:
                     if isinstance(event, MemberEnded):
-                        probe = probe_of(event.outcome, at=time.time())
+                        mark = marks.get(event.outcome.member.provider, "")
+                        probe = probe_of(event.outcome, at=time.time(), mark=mark)
                         if probe is not None:
                             found.append(probe)
                             heard(event.outcome, probe)
         finally:
-            await asyncio.to_thread(Probes(catalogue_folder()).keep, found)
+            kept = await asyncio.to_thread(Probes(catalogue_folder()).keep, found)
+        return kept
 
     def model(self, entry: Entry) -> Model:
         """The model behind an entry of the catalogue."""

@@ -51,6 +51,8 @@ def _size(item: Fields, names: KeysView[str]) -> int | None:
 
 _MILLION = 1e6
 _DEAREST = 1e6  # USD per million tokens; what costs more is not a price
+_DEAREST_TOKEN = 0.005  # USD; five thousand a million, eight times what the dearest model costs
+_CHEAPEST_MILLION = 1e-4  # USD; a hundredth of a cent, a fiftieth of what the cheapest costs
 
 
 class _Tariff(NamedTuple):
@@ -120,8 +122,22 @@ def _is_told(price: float | None) -> bool:
 
 
 def _price(told: object, unit: float) -> float | None:
+    """USD per million; a number that can only be meant in the other of the two usual units is taken so."""
     price = number(told.strip().removeprefix("$") if isinstance(told, str) else told)
-    return round(price * unit, 9) if price is not None and 0 <= price * unit <= _DEAREST else None
+    if price is None or price < 0:
+        return None
+    if unit == _MILLION and price > _DEAREST_TOKEN:
+        unit = 1.0
+    elif unit == 1.0 and 0 < price < _CHEAPEST_MILLION:
+        unit = _MILLION
+    return round(price * unit, 9) if price * unit <= _DEAREST else None
+
+
+def other_fees(item: Fields) -> bool:
+    """Whether something has a price that is not for tokens: a picture, a search, an hour."""
+    known = {name for tariff in _TARIFFS for name in tariff.all_names}
+    told = ((name, number(value)) for name, value in fields_at(item, "pricing").items())
+    return any(price is not None and price > 0 and name not in known for name, price in told)
 
 
 # --- modalities --------------------------------------------------------------------------------------

@@ -117,6 +117,7 @@ def _listing(item: Mapping[str, object]) -> Listing | None:
         created=_created(item),
         retires=_retires(item),
         free=_free(item, name),
+        owner=text_at(item, "owned_by"),
     )
 
 
@@ -171,7 +172,9 @@ def _retires(item: Mapping[str, object]) -> str:
 
 
 def _free(item: Mapping[str, object], name: str) -> bool | None:
-    """What the name of an offer (OpenRouter) or its cost (Cherry Studio's cloud, without a unit) says."""
+    """What the name of an offer (OpenRouter), another fee or the cost (Cherry Studio's cloud) says."""
+    if facts.other_fees(item):
+        return False
     if name.endswith(":free"):
         return True
     cost = item.get("cost")

@@ -18,14 +18,12 @@ from pydantic import SecretStr, ValidationError
 
 from panvox.errors import SettingsError
 from panvox.settings import places
-from panvox.settings.places import FILE_VARIABLE, PREFIX, current_folder, environment
+from panvox.settings.places import FILE_VARIABLE, MOST_BYTES, PREFIX, current_folder, environment
 from panvox.settings.problems import Where, dotted, find_problems, shown
 from panvox.settings.proxy_variables import ProxyVariables, read_proxy_variables
 from panvox.settings.schema import IN_THE_CLEAR, Document, Settings
 from panvox.settings.toml_lines import KeyPath, line_numbers
 from panvox.settings.vendors import VENDORS
-
-_MOST_BYTES = 16 * 2**20
 
 
 def load(
@@ -129,13 +127,13 @@ class _UnusableError(Exception):
 def _text(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
+            data = stream.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise _UnusableError(f" there is no such file; --settings or {FILE_VARIABLE} names it") from None
     except OSError as error:
         raise _UnusableError(f" cannot be read: {error.strerror}") from None
-    if len(data) > _MOST_BYTES:
-        raise _UnusableError(f" is larger than {_MOST_BYTES // 2**20} MiB; is it a settings file?")
+    if len(data) > MOST_BYTES:
+        raise _UnusableError(f" is larger than {MOST_BYTES // 2**20} MiB; is it a settings file?")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

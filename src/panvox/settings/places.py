@@ -20,6 +20,10 @@ from panvox.settings.vendors import VENDORS
 FILE_NAME = "panvox.toml"
 FILE_VARIABLE = "PANVOX_SETTINGS"
 PREFIX = "PANVOX_"
+MOST_BYTES = 16 * 2**20
+"""Of a settings file."""
+
+_VARIABLE = re.compile(rb"[A-Z_][A-Z0-9_]+")  # what may be the name of one, in any text
 PROXY_VARIABLES = ("PROXY_URL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
 
@@ -54,7 +58,12 @@ def current_folder() -> Path:
 
 def catalogue_folder() -> Path:
     """Where lists of models and what follows from them are kept; all of it can be had again."""
-    return platformdirs.user_cache_path("panvox") / "catalogue"
+    try:
+        return platformdirs.user_cache_path("panvox") / "catalogue"
+    except RuntimeError:
+        raise SettingsError(
+            "there is no home folder in which lists of models could be kept; set HOME, or XDG_CACHE_HOME"
+        ) from None
 
 
 def expanded(path: Path) -> Path:
@@ -68,23 +77,35 @@ def expanded(path: Path) -> Path:
 def fingerprint(explicit: Path | None = None) -> str:
     """A word that is the same as long as no settings file and no variable that may matter has changed.
 
-    It is a digest: neither settings nor keys can be read from it.
+    Empty where settings come from what can be read only once, such as a pipe. It is a digest: neither
+    settings nor keys can be read from it.
     """
     environ = environment()
     digest = blake2b(digest_size=16)
     words = {*PROXY_VARIABLES, *NO_PROXY_VARIABLES}
     words |= {name for vendor in VENDORS.values() for name in (*vendor.variables, *vendor.key_env)}
+    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    texts = [os.fsencode(value) for value in ours.values()]
     for file in files(explicit, environ=environ):
-        try:
-            content = file.read_bytes()
-        except OSError:
-            content = b""
+        content = _content(file)
+        if content is None:
+            return ""
+        texts.append(content)
         digest.update(b"%b\0%b\0" % (os.fsencode(file), content))
-        words |= {word.decode() for word in re.findall(rb"[A-Z_][A-Z0-9_]+", content)}
-    words |= {name for name in environ if name.startswith(PREFIX)}
-    for name in sorted(words & environ.keys()):
+    words |= {word.decode() for text in texts for word in _VARIABLE.findall(text)}
+    for name in sorted((words & environ.keys()) | ours.keys()):
         digest.update(os.fsencode(f"{name}\0{environ[name]}\0"))
     return digest.hexdigest()
+
+
+def _content(file: Path) -> bytes | None:
+    """What a file holds, empty if it is not there; None where reading it would use it up or never end."""
+    try:
+        if not file.is_file() or file.stat().st_size > MOST_BYTES:
+            return None if file.exists() else b""
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _project(cwd: Path) -> list[Path]:

@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from panvox.settings.hosts import is_this_machine
 from panvox.settings.values import (
+    Ability,
     ApiAddress,
     Dollars,
     Exemptions,
@@ -149,7 +150,7 @@ class ModelFacts(Section):
     )
     price_request: Dollars | None = Field(None, description="USD per call")
     free: bool | None = Field(None, description="whether asking it costs nothing")
-    capabilities: Annotated[tuple[Word, ...], Strict(strict=False)] | None = Field(
+    capabilities: Annotated[tuple[Ability, ...], Strict(strict=False)] | None = Field(
         None, description="all that it can do, such as `code`, `tools` or `vision`"
     )
     lineage: Word | None = Field(

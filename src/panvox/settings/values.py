@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict, ValidationInfo
 
 from panvox.errors import UsageError
+from panvox.protocols import Capability
 from panvox.settings.hosts import exemption
 from panvox.settings.places import expanded
 from panvox.settings.ways_out import NONE
@@ -50,6 +52,15 @@ def _proxy_address(secret: SecretStr) -> SecretStr:
 def address_in(proxy: SecretStr | None) -> SecretStr | None:
     """The address of a proxy; None where there is none, be it by word."""
     return None if proxy is None or proxy.get_secret_value() == NONE else proxy
+
+
+def _ability(word: str) -> str:
+    known = [capability.value for capability in Capability]
+    if word not in known:
+        near = get_close_matches(word, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"must be one of {', '.join(known)}{meant}")
+    return word
 
 
 def _exempted(entry: str) -> str:
@@ -113,6 +124,7 @@ Word = Annotated[
 IsoDate = Annotated[
     str, _matching(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "must be a date such as 2026-03-01")
 ]
+Ability = Annotated[str, AfterValidator(_ability)]
 Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Pattern = Annotated[str, Field(min_length=1, max_length=1000)]

