@@ -205,15 +205,6 @@ def test_what_a_list_tells_wins_where_it_is_more_precise(model: str, told: str, 
     assert lineage(model, told=told) == word
 
 
-def test_the_users_word_wins_over_all() -> None:
-    overrides = {"Prod-*": "openai/gpt-4o-2024-11-20", "azure/eu/small": "gpt-4o-mini", "gpt-4o": "in-house"}
-    assert lineage("azure/prod-7", overrides=overrides) == "gpt-4o-2024-11-20"
-    assert lineage("AZURE/eu/small", told="gpt-5", overrides=overrides) == "gpt-4o-mini"
-    assert lineage("small", overrides=overrides) == "small"
-    assert lineage("openai/GPT-4o", overrides=overrides) == "in-house"
-    assert lineage("openai/gpt-4o", overrides={}) == "gpt-4o"
-
-
 @pytest.mark.parametrize(
     ("model", "family"),
     [

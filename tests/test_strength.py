@@ -118,14 +118,10 @@ def test_benchmarks_that_are_joined_in_a_row_are_all_placed() -> None:
 # --- what wins ---------------------------------------------------------------------------------------
 
 
-def test_settings_win_over_own_results_and_these_over_published_ones() -> None:
+def test_own_results_win_over_published_ones() -> None:
     own = [result("model-a", 95)]
-    given_ = {"someone/Model-A": {GENERAL: 0.25}}
     assert value(Strengths(results=EXAM), "model-a") < 0.1
     assert value(Strengths(results=EXAM, own=own), "host/model-a:free") > 0.9
-    told = Strengths(results=EXAM, own=own, given=given_).of("model-a")
-    assert told is not None
-    assert (told.value, told.source, told.via) == (0.25, "settings", "")
 
 
 def test_own_results_move_nobody_else() -> None:
@@ -141,19 +137,6 @@ def test_an_own_benchmark_is_laid_over_the_published_scale() -> None:
     strengths = Strengths(results=EXAM, own=own)
     assert value(strengths, "model-i") < value(strengths, "local") < value(strengths, "model-j")
     assert Strengths(results=EXAM, own=own[:2]).unplaced == ("mine",)
-
-
-def test_a_strength_in_the_settings_may_be_for_a_glob_and_a_kind() -> None:
-    strengths = Strengths(results=EXAM, given={"qwen3-*": {CODE: 0.7}, "*": {GENERAL: 0.4}})
-    assert value(strengths, "Qwen/Qwen3-8B", CODE) == 0.7
-    assert value(strengths, "Qwen/Qwen3-8B", MATH) == 0.4
-    assert value(strengths, "model-j", CODE) == 0.4
-
-
-@pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan")])
-def test_a_strength_in_the_settings_that_is_out_of_range_is_told(wrong: float) -> None:
-    with pytest.raises(SettingsError, match=r"the strength of gpt-5 at code is .*; it must be from 0 to 1"):
-        Strengths(given={"gpt-5": {CODE: wrong}})
 
 
 # --- what was not measured ---------------------------------------------------------------------------

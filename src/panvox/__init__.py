@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from panvox.compose.session import Conversation, Result, Session, ask, open, run, stream  # noqa: A004
+    from panvox.compose.conversation import Conversation, Result
+    from panvox.compose.session import Session, ask, open, run, stream  # noqa: A004
     from panvox.errors import Failure, PanvoxError, UsageError
     from panvox.settings import Settings
 
@@ -23,8 +24,8 @@ _HOMES = {
     "open": "panvox.compose.session",
     "run": "panvox.compose.session",
     "stream": "panvox.compose.session",
-    "Conversation": "panvox.compose.session",
-    "Result": "panvox.compose.session",
+    "Conversation": "panvox.compose.conversation",
+    "Result": "panvox.compose.conversation",
     "Session": "panvox.compose.session",
     "Settings": "panvox.settings",
     "Failure": "panvox.errors",

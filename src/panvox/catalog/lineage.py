@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -71,21 +70,15 @@ class _Table(msgspec.Struct, frozen=True):
 _NO_ROW = _Row()
 
 
-def lineage(model: str, *, told: str = "", overrides: Mapping[str, str] | None = None) -> str:
+def lineage(model: str, *, told: str = "") -> str:
     """The weights behind `model`, as one word that is equal wherever the same weights are hosted.
 
     `told` is what a list says that the name stands for (OpenRouter's `canonical_slug`, `hugging_face_id` or
     alias target, Ollama's `remote_model`, Cherry Studio's `provider_model_id`). It wins over the name, unless
     it only adds a date to a name that has never moved: hosts date the same weights differently.
 
-    `overrides` are globs and the lineages that the user gives to what fits them, for deployments with names
-    of one's own; they win over all. A glob is compared, without regard to case, with the whole name and with
-    its last part.
-
     Never empty, unless `model` is.
     """
-    if overrides and (given := _given(model, overrides)):
-        return _word(given)
     word = _word(model)
     if not told.strip():
         return word
@@ -103,14 +96,6 @@ def kin(lineage: str) -> str:
     sizes, generations, and siblings such as `-mini` or `-flash`. It is a word to compare, not a model to ask.
     """
     return _kin(_word(lineage))
-
-
-def _given(model: str, overrides: Mapping[str, str]) -> str:
-    name = model.strip().lower()
-    for glob, word in overrides.items():
-        if fnmatchcase(name, glob.lower()) or fnmatchcase(name.rpartition("/")[2], glob.lower()):
-            return word
-    return ""
 
 
 def _moves(word: str) -> bool:

@@ -12,8 +12,7 @@ A model that nobody measured has no strength: a name is not evidence.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Iterable
 from functools import cache
 from statistics import NormalDist, fmean, pstdev
 
@@ -22,7 +21,6 @@ import msgspec
 from panvox.catalog.entries import Claim
 from panvox.catalog.lineage import kin, lineage
 from panvox.catalog.measurements import Measurement, TaskKind, published
-from panvox.errors import SettingsError
 
 # What was not measured itself ranks behind what was. Where both were measured, kin differ by 0.08 on average,
 # and strength at code or mathematics is 0.77 of that in general: see docs/lineage.md.
@@ -46,22 +44,19 @@ class Strength(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Strengths:
-    """Strengths by lineage: from the settings, else the user's own results, else the published ones.
+    """Strengths by lineage: from the user's own results, else the published ones.
 
-    `given` are strengths from 0 to 1 by model or glob and kind; one for the kind `general` holds for every
-    kind that is not given. `own` results replace the published ones of the same model and kind, and are laid
-    over the published scale without changing it. `unplaced` are benchmarks that share too few models with it,
-    so that their results could not be used. Raises `SettingsError` for a given strength out of range.
+    `own` results replace the published ones of the same model and kind, and are laid over the published scale
+    without changing it. `unplaced` are benchmarks that share too few models with it, so that their results
+    could not be used.
     """
 
     def __init__(
         self,
         *,
-        given: Mapping[str, Mapping[TaskKind, float]] | None = None,
         own: Iterable[Measurement] = (),
         results: Iterable[Measurement] | None = None,
     ) -> None:
-        self._given = _checked(given or {})
         self._measured: dict[tuple[str, TaskKind], Strength] = {}
         self._kin: dict[tuple[str, TaskKind], list[str]] = defaultdict(list)
         self.unplaced: tuple[str, ...] = ()
@@ -74,12 +69,10 @@ class Strengths:
     def of(self, model: str, kind: TaskKind = TaskKind.GENERAL) -> Strength | None:
         """The strength of a model or lineage, or None if neither it nor its kin were ever measured.
 
-        Looked for are, in this order: what is given, the model at this kind, its kin at this kind (their
-        mean, times `AS_KIN`), and the same for tasks in general (times `AS_GENERAL`).
+        Looked for are, in this order: the model at this kind, its kin at this kind (their mean, times
+        `AS_KIN`), and the same for tasks in general (times `AS_GENERAL`).
         """
         word = lineage(model)
-        if (given := self._from_settings(word, kind)) is not None:
-            return given
         if found := self._measured_or_kin(word, kind):
             return found
         general = self._measured_or_kin(word, TaskKind.GENERAL)
@@ -121,14 +114,6 @@ class Strengths:
             date=max(relative.date for relative in relatives),
             via=f"kin of {family}",
         )
-
-    def _from_settings(self, word: str, kind: TaskKind) -> Strength | None:
-        for glob, kinds in self._given.items():
-            if fnmatchcase(word, glob) or lineage(glob) == word:
-                value = kinds.get(kind, kinds.get(TaskKind.GENERAL))
-                if value is not None:
-                    return Strength(value=value, kind=kind, source="settings")
-        return None
 
 
 class Scale:
@@ -213,18 +198,6 @@ def strength(model: str, kind: TaskKind = TaskKind.GENERAL) -> Strength | None:
 @cache
 def _published() -> Strengths:
     return Strengths()
-
-
-def _checked(given: Mapping[str, Mapping[TaskKind, float]]) -> dict[str, Mapping[TaskKind, float]]:
-    problems = [
-        f"the strength of {name} at {kind} is {value:g}; it must be from 0 to 1."
-        for name, kinds in given.items()
-        for kind, value in kinds.items()
-        if not 0 <= value <= 1
-    ]
-    if problems:
-        raise SettingsError("\n".join(problems))
-    return {name.lower(): kinds for name, kinds in given.items()}
 
 
 def _of(results: Iterable[Measurement], kind: TaskKind) -> list[Measurement]:

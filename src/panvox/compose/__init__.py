@@ -1,8 +1,9 @@
 """The composition root: settings in, a session out, in which the concrete parts meet.
 
-session     what is open while prompts are asked, and the public functions
-catalogue   sources, lists, facts and settings put together to the catalogue
-dialects    the table of dialects
+session        what is open while prompts are asked, and the public functions
+conversation   one panel, asked again and again
+catalogue      sources, lists, facts and settings put together to the catalogue
+dialects       the table of dialects
 
 Names are imported from these modules; the first brings network and database libraries, the others do not.
 """

@@ -1,8 +1,7 @@
 """What is open while prompts are asked, and the functions that people call.
 
-Session        what is open: transport, model on this machine, store; hands out turns and conversations
-Conversation   one panel, asked again and again
-Result         what came of one prompt
+A session holds the transport, the model on this machine and the store; it knows the catalogue, and hands out
+turns and conversations.
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypedDict, Unpack
-
-import msgspec
+from typing import Unpack
 
 from panvox.catalog.assembly import Assembled
 from panvox.catalog.discovery import Ways
@@ -23,11 +20,11 @@ from panvox.catalog.entries import Catalogue, Entry, Probe
 from panvox.catalog.probes import MAX_TOKENS, QUESTION, Probes, probe_of
 from panvox.catalog.selection import default_selection, select
 from panvox.compose.catalogue import LOCAL, Shelf
+from panvox.compose.conversation import Asking, Conversation, Manner, Result, names_in, past_of
 from panvox.compose.dialects import dialect_of
 from panvox.engine import Member, Run, Turn
-from panvox.engine.conversation import Past
-from panvox.errors import PromptError, SelectionError
-from panvox.messages import Identity, MemberEnded, Outcome, Prompt, Verdict
+from panvox.errors import SelectionError
+from panvox.messages import Identity, MemberEnded, Outcome, Prompt
 from panvox.protocols import Model
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
@@ -35,116 +32,10 @@ from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
 from panvox.settings import Settings, load
 from panvox.settings.places import catalogue_folder
-from panvox.store import NullJournal, SqlJournal, StoredRun, default_path, open_journal
-from panvox.waiting import Wait, parse_wait
+from panvox.store import NullJournal, SqlJournal, default_path, open_journal
 
 PROBE_DEADLINE = 60.0
 """Seconds that a probe may take: what is slower is silent."""
-
-
-class Manner(TypedDict, total=False):
-    """How to ask. What is left out comes from the settings.
-
-    `wait` is a wait policy or its name; `deadline` is the turn's ceiling in seconds; `system` and
-    `max_tokens` are for prompts given as text.
-    """
-
-    wait: Wait | str | None
-    deadline: float | None
-    system: str | None
-    max_tokens: int | None
-
-
-class Asking(Manner, total=False):
-    """Whom to ask, and how. `models` are patterns of the selection language."""
-
-    models: Sequence[str]
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one prompt: the verdict, an outcome for every member asked, and how it ended."""
-
-    run: str
-    turn: int
-    verdict: Verdict
-    outcomes: tuple[Outcome, ...]
-    states: dict[str, int]
-    duration: float
-    stopped: str = ""
-
-    @property
-    def best(self) -> Outcome | None:
-        """The outcome that the verdict calls best."""
-        return next((o for o in self.outcomes if o.member.name == self.verdict.best), None)
-
-    @property
-    def text(self) -> str:
-        """The consensus where there is one, else the best answer; empty if nobody answered."""
-        best = self.best
-        return self.verdict.consensus or (best.text if best else "")
-
-
-class Conversation:
-    """A panel and what was said so far; one turn at a time."""
-
-    def __init__(self, settings: Settings, run: Run) -> None:
-        self._settings = settings.run
-        self._run = run
-
-    @property
-    def id(self) -> str:
-        """The id of its run in the store."""
-        return self._run.id
-
-    @asynccontextmanager
-    async def stream(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> AsyncIterator[Turn]:
-        """The next turn, as it happens. Raises `PromptError`, or `UsageError` for an unknown wait policy."""
-        wait = manner.get("wait") or self._settings.wait
-        deadline = manner.get("deadline")
-        async with self._run.turn(
-            self._prompt(prompt, manner),
-            wait=parse_wait(wait) if isinstance(wait, str) else wait,
-            deadline=self._settings.deadline if deadline is None else deadline,
-        ) as turn:
-            yield turn
-
-    async def ask(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> Result:
-        """The next turn, when it is over. Raises as `stream` does."""
-        async with self.stream(prompt, **manner) as turn:
-            ended = await turn.wait_ended()
-        return Result(
-            run=ended.run,
-            turn=ended.turn,
-            verdict=ended.verdict,
-            outcomes=turn.outcomes,
-            states=ended.states,
-            duration=ended.duration,
-            stopped=ended.stopped,
-        )
-
-    def _prompt(self, prompt: str | Prompt, manner: Manner) -> Prompt:
-        if isinstance(prompt, str):
-            limit = manner.get("max_tokens") or self._settings.max_tokens
-            prompt = Prompt.of(prompt, system=manner.get("system"), max_tokens=limit)
-        check_prompt(prompt, most=self._settings.max_prompt_bytes)
-        return prompt
-
-
-def check_prompt(prompt: Prompt, *, most: int) -> None:
-    """Raise `PromptError` for a prompt that is empty, not text, or longer than `most` bytes."""
-    if not prompt.question.strip():
-        raise PromptError("the prompt is empty: say what to ask")
-    try:
-        size = sum(len(message.text.encode()) for message in prompt.messages)
-    except UnicodeEncodeError as error:
-        raise PromptError(
-            f"the prompt is not text: it holds half a character at position {error.start}"
-        ) from None
-    if size > most:
-        raise PromptError(
-            f"the prompt has {size:,} bytes and the limit is {most:,}: "
-            "shorten it, or raise run.max_prompt_bytes"
-        )
 
 
 class Session:
@@ -329,27 +220,9 @@ class Session:
             return await conversation.ask(prompt, **manner)
 
 
-# --- between the words of catalogue, engine and store ---
-
-
 def identity_of(entry: Entry) -> Identity:
     """An entry of the catalogue as a member of a panel."""
     return Identity(name=entry.name, provider=entry.provider, model=entry.model, lineage=entry.lineage)
-
-
-def names_in(stored: StoredRun) -> tuple[str, ...]:
-    """The members of a stored run."""
-    return tuple(member.name for member in stored.turns[-1].members)
-
-
-def past_of(stored: StoredRun) -> tuple[Past, ...]:
-    """A stored run as the next turn looks back on it."""
-    pasts = []
-    for turn in stored.turns:
-        answers = {o.member.name: o.text for o in turn.outcomes if o.answered}
-        best = turn.ended.verdict.best if turn.ended else next(iter(answers), None)
-        pasts.append(Past(prompt=turn.prompt, answers=answers, chosen=answers.get(best or "", "")))
-    return tuple(pasts)
 
 
 # --- the public names ---

@@ -1,0 +1,137 @@
+"""One panel, asked again and again, and what comes of each prompt."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypedDict, Unpack
+
+import msgspec
+
+from panvox.engine import Run, Turn
+from panvox.engine.conversation import Past
+from panvox.errors import PromptError
+from panvox.messages import Outcome, Prompt, Verdict
+from panvox.settings import Settings
+from panvox.store import StoredRun
+from panvox.waiting import Wait, parse_wait
+
+
+class Manner(TypedDict, total=False):
+    """How to ask. What is left out comes from the settings.
+
+    `wait` is a wait policy or its name; `deadline` is the turn's ceiling in seconds; `system` and
+    `max_tokens` are for prompts given as text.
+    """
+
+    wait: Wait | str | None
+    deadline: float | None
+    system: str | None
+    max_tokens: int | None
+
+
+class Asking(Manner, total=False):
+    """Whom to ask, and how. `models` are patterns of the selection language."""
+
+    models: Sequence[str]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one prompt: the verdict, an outcome for every member asked, and how it ended."""
+
+    run: str
+    turn: int
+    verdict: Verdict
+    outcomes: tuple[Outcome, ...]
+    states: dict[str, int]
+    duration: float
+    stopped: str = ""
+
+    @property
+    def best(self) -> Outcome | None:
+        """The outcome that the verdict calls best."""
+        return next((o for o in self.outcomes if o.member.name == self.verdict.best), None)
+
+    @property
+    def text(self) -> str:
+        """The consensus where there is one, else the best answer; empty if nobody answered."""
+        best = self.best
+        return self.verdict.consensus or (best.text if best else "")
+
+
+class Conversation:
+    """A panel and what was said so far; one turn at a time."""
+
+    def __init__(self, settings: Settings, run: Run) -> None:
+        self._settings = settings.run
+        self._run = run
+
+    @property
+    def id(self) -> str:
+        """The id of its run in the store."""
+        return self._run.id
+
+    @asynccontextmanager
+    async def stream(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> AsyncIterator[Turn]:
+        """The next turn, as it happens. Raises `PromptError`, or `UsageError` for an unknown wait policy."""
+        wait = manner.get("wait") or self._settings.wait
+        deadline = manner.get("deadline")
+        async with self._run.turn(
+            self._prompt(prompt, manner),
+            wait=parse_wait(wait) if isinstance(wait, str) else wait,
+            deadline=self._settings.deadline if deadline is None else deadline,
+        ) as turn:
+            yield turn
+
+    async def ask(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> Result:
+        """The next turn, when it is over. Raises as `stream` does."""
+        async with self.stream(prompt, **manner) as turn:
+            ended = await turn.wait_ended()
+        return Result(
+            run=ended.run,
+            turn=ended.turn,
+            verdict=ended.verdict,
+            outcomes=turn.outcomes,
+            states=ended.states,
+            duration=ended.duration,
+            stopped=ended.stopped,
+        )
+
+    def _prompt(self, prompt: str | Prompt, manner: Manner) -> Prompt:
+        if isinstance(prompt, str):
+            limit = manner.get("max_tokens") or self._settings.max_tokens
+            prompt = Prompt.of(prompt, system=manner.get("system"), max_tokens=limit)
+        check_prompt(prompt, most=self._settings.max_prompt_bytes)
+        return prompt
+
+
+def check_prompt(prompt: Prompt, *, most: int) -> None:
+    """Raise `PromptError` for a prompt that is empty, not text, or longer than `most` bytes."""
+    if not prompt.question.strip():
+        raise PromptError("the prompt is empty: say what to ask")
+    try:
+        size = sum(len(message.text.encode()) for message in prompt.messages)
+    except UnicodeEncodeError as error:
+        raise PromptError(
+            f"the prompt is not text: it holds half a character at position {error.start}"
+        ) from None
+    if size > most:
+        raise PromptError(
+            f"the prompt has {size:,} bytes and the limit is {most:,}: "
+            "shorten it, or raise run.max_prompt_bytes"
+        )
+
+
+def names_in(stored: StoredRun) -> tuple[str, ...]:
+    """The members of a stored run."""
+    return tuple(member.name for member in stored.turns[-1].members)
+
+
+def past_of(stored: StoredRun) -> tuple[Past, ...]:
+    """A stored run as the next turn looks back on it."""
+    pasts = []
+    for turn in stored.turns:
+        answers = {o.member.name: o.text for o in turn.outcomes if o.answered}
+        best = turn.ended.verdict.best if turn.ended else next(iter(answers), None)
+        pasts.append(Past(prompt=turn.prompt, answers=answers, chosen=answers.get(best or "", "")))
+    return tuple(pasts)
