@@ -373,6 +373,13 @@ def test_all_vendors_are_listed_with_the_variable_that_each_wants(tmp_path: Path
     assert len(told) >= 35
     assert told["openai"] == "set OPENAI_API_KEY"
     assert done.returncode == 1, "nobody is asked"
+    assert "no provider is set up" in panvox("providers", cwd=tmp_path).stderr
+
+
+def test_the_model_on_this_machine_is_a_provider_too(tmp_path: Path) -> None:
+    done = panvox("providers", "--json", cwd=tmp_path)
+    told = {each["provider"]: each for each in map(json.loads, done.stdout.splitlines())}
+    assert told["local"]["models"] == 5
 
 
 # --- rows and columns --------------------------------------------------------------------------------

@@ -14,6 +14,9 @@ import msgspec
 from panvox.errors import Fault
 from panvox.protocols import Capability, Prices
 
+LOCAL = "local"
+"""The provider of the model that panvox itself runs on this machine."""
+
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A model that can be asked. `name` is `provider/model`, made safe to show and to type.

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from panvox.catalog.entries import Problem
+from panvox.catalog.entries import LOCAL, Problem
 from panvox.catalog.sources import Source, sources
 from panvox.cli.catalogue import NONE_FOUND, found
 from panvox.cli.columns import Cell, Column
@@ -61,6 +61,8 @@ def providers(
     ages = there.catalogue.ages
     known = [_standing(source, counts, ages, problems.get(source.provider)) for source in asked]
     known = [each for each, source in zip(known, asked, strict=True) if each.models or not source.guessed]
+    if counts[LOCAL]:
+        known.append(_local(counts[LOCAL]))
     others = [
         _other(row) for row in VENDORS.values() if all_ and row.id not in {each.provider for each in known}
     ]
@@ -84,6 +86,18 @@ def _standing(
         models=counts.get(source.provider, 0),
         age=None if told is None else max(0.0, time.time() - told),
         problem=problem.message.removeprefix(f"{source.provider}: ") if problem else "",
+    )
+
+
+def _local(models: int) -> Standing:
+    """The model of our own."""
+    return Standing(
+        provider=LOCAL,
+        title="the model on this machine",
+        dialect="openai",
+        address="a child process",
+        key="none needed",
+        models=models,
     )
 
 
@@ -140,6 +154,6 @@ def _problems(standings: Sequence[Standing]) -> Iterator[str]:
 
 def _summary(known: Sequence[Standing], others: Sequence[Standing]) -> str:
     if not known:
-        return NONE_FOUND
+        return f"no provider is set up. {NONE_FOUND.partition('. ')[2]}"
     said = f"{plural(len(known), 'provider')} with {plural(sum(each.models for each in known), 'model')}"
     return said if others else f"{said}; --all lists all {len(VENDORS)} vendors that panvox knows"

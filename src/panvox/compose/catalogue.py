@@ -16,7 +16,7 @@ from pathlib import Path
 from panvox.catalog.assembly import Assembled, assemble
 from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due
 from panvox.catalog.discovery import Offer, Ways, discover
-from panvox.catalog.entries import Claim, Entry, Problem, Record
+from panvox.catalog.entries import LOCAL, Claim, Entry, Problem, Record
 from panvox.catalog.index import Index, Stamps, doors, packages, save, stamps
 from panvox.catalog.lineage import lineage
 from panvox.catalog.measurements import read_measurements
@@ -31,8 +31,6 @@ from panvox.settings import Settings
 from panvox.settings.places import catalogue_folder
 
 _QUANTISATION = re.compile(r"\.(i?q\d|b?f\d\d)[^.]*$")
-LOCAL = "local"
-"""The provider of the model on this machine."""
 
 
 class Shelf:

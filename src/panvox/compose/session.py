@@ -16,10 +16,10 @@ from typing import Unpack
 
 from panvox.catalog.assembly import Assembled
 from panvox.catalog.discovery import Ways
-from panvox.catalog.entries import Catalogue, Entry, Probe
+from panvox.catalog.entries import LOCAL, Catalogue, Entry, Probe
 from panvox.catalog.probes import MAX_TOKENS, QUESTION, Probes, probe_of
 from panvox.catalog.selection import default_selection, select
-from panvox.compose.catalogue import LOCAL, Shelf
+from panvox.compose.catalogue import Shelf
 from panvox.compose.conversation import Asking, Conversation, Manner, Result, names_in, past_of
 from panvox.compose.dialects import dialect_of
 from panvox.engine import Member, Run, Turn
