@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from panvox.catalog.entries import Entry, Life, Probe
-from panvox.catalog.language import parse
 from panvox.catalog.selection import explain, select
-from panvox.catalog.terms import (
+from panvox.catalog.selection.language import parse
+from panvox.catalog.selection.terms import (
     ATTRIBUTES,
     COUNTED,
     FIELDS,

@@ -13,11 +13,6 @@ index          the whole catalogue on the disk, and when it holds
 lineage        which weights stand behind a name, and which they descend from
 strength       how strong models are, by what was published and measured
 selection      which entries a selection means, and why
-language       the selection language as text
-terms          what a selection is made of, as values
-names          what names and globs mean, and what is near to one that means nothing
-conditions     what a condition means for an entry
-pickers        which of the entries that fit are taken
 
 Names are imported from these modules, each of which loads no more than it needs: `panvox models` shows a
 catalogue from the disk before a network library could be loaded.

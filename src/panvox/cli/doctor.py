@@ -12,9 +12,9 @@ from cyclopts import Parameter
 from rich.text import Text
 
 import panvox
-from panvox.catalog.conditions import price
 from panvox.catalog.entries import Catalogue, Entry, Life, Probe
-from panvox.catalog.language import parse
+from panvox.catalog.selection.conditions import price
+from panvox.catalog.selection.language import parse
 from panvox.cli import outlet
 from panvox.cli.catalogue import NONE_FOUND
 from panvox.cli.exits import Exit

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from panvox.catalog.conditions import NUMBERS
 from panvox.catalog.entries import Entry, Life, Probe
+from panvox.catalog.selection.conditions import NUMBERS
 from panvox.cli.columns import Cell, Column
 from panvox.cli.figures import age, seconds, short
 from panvox.cli.text import one_line, safe_json

@@ -11,7 +11,7 @@
 
 Everything that is included counts, less everything that is excluded, in whatever order they are given; with
 exclusions alone it is everything less those. The order of the catalogue is kept and nothing comes twice. The
-whole language is in `panvox.catalog.language`.
+whole language is in `panvox.catalog.selection.language`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from panvox.catalog.conditions import Check, Proofs, bounds, check_of
 from panvox.catalog.entries import Entry, Probe
-from panvox.catalog.language import read_terms
-from panvox.catalog.names import Names
-from panvox.catalog.pickers import Picked, needs, pick
-from panvox.catalog.terms import Condition, InPanel, Named, Not, Of, Picker, Term, in_turn
+from panvox.catalog.selection.conditions import Check, Proofs, bounds, check_of
+from panvox.catalog.selection.language import read_terms
+from panvox.catalog.selection.names import Names
+from panvox.catalog.selection.pickers import Picked, needs, pick
+from panvox.catalog.selection.terms import Condition, InPanel, Named, Not, Of, Picker, Term, in_turn
 from panvox.errors import SelectionError
 
 Panels = Mapping[str, Sequence[str]]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from panvox.catalog.conditions import NUMBERS, Proofs, figure, price
 from panvox.catalog.entries import Entry, Life
-from panvox.catalog.terms import Cheapest, Drawn, OneVoice, Picker, Strongest
+from panvox.catalog.selection.conditions import NUMBERS, Proofs, figure, price
+from panvox.catalog.selection.terms import Cheapest, Drawn, OneVoice, Picker, Strongest
 
 
 class Picked(msgspec.Struct, frozen=True):

@@ -9,8 +9,8 @@ from datetime import date
 import msgspec
 
 from panvox.catalog.entries import Entry, Life, Probe
-from panvox.catalog.names import Names, globbed, word_of
-from panvox.catalog.terms import Affirmed, Can, Compared, Condition, Named, Of, Proven
+from panvox.catalog.selection.names import Names, globbed, word_of
+from panvox.catalog.selection.terms import Affirmed, Can, Compared, Condition, Named, Of, Proven
 from panvox.protocols import Capability
 
 _HOLDS: dict[str, Callable[[float | str, float | str], bool]] = {

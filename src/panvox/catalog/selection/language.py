@@ -5,9 +5,9 @@
     condition  = ["!" | "-"] (name | glob | "@" panel | word | attribute ":" glob | field operator value)
     picker     = "lineage:one" | "strongest" ["." task] ":" n | "cheapest:" n | "random:" n [":" seed]
 
-Double quotes keep spaces and commas together. What a condition means for an entry is in
-`panvox.catalog.conditions`, which entries a picker takes in `panvox.catalog.pickers`. Nothing here knows the
-catalogue, so that a selection in settings or in a form can be checked before there is one.
+Double quotes keep spaces and commas together. What a condition means for an entry is in `conditions`, which
+entries a picker takes in `pickers`. Nothing here knows the catalogue, so that a selection in settings or in a
+form can be checked before there is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from panvox.catalog.terms import (
+from panvox.catalog.selection.terms import (
     ATTRIBUTES,
     COUNTED,
     FIELDS,

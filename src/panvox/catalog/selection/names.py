@@ -9,8 +9,8 @@ from fnmatch import translate
 from functools import cache, cached_property
 
 from panvox.catalog.entries import Entry
-from panvox.catalog.language import nearest
-from panvox.catalog.terms import FIELDS, WORDS, Attribute, Compared, Named, Of
+from panvox.catalog.selection.language import nearest
+from panvox.catalog.selection.terms import FIELDS, WORDS, Attribute, Compared, Named, Of
 
 _GLOB = re.compile(r"[*?[]")
 
