@@ -227,6 +227,87 @@ def test_the_limit_of_a_provider_behind_a_relay_is_not_ours() -> None:
     assert found.message == "DeepInfra: insufficient_quota for upstream account"
 
 
+@pytest.mark.parametrize("status", [401, 402])
+def test_the_key_and_the_money_of_a_provider_behind_a_relay_are_not_ours(status: int) -> None:
+    metadata = {"provider_name": "DeepInfra", "raw": "spend limit", "error_type": "payment_required"}
+    found = fault(status, openrouter(status, "Provider returned error", metadata=metadata))
+    assert (found.category, found.code, found.owner) == (Category.OVERLOADED, "upstream", Owner.PROVIDER)
+    assert (found.retry, found.message) == (Retry.LATER, "DeepInfra: spend limit")
+    assert fault(status, openrouter(status, "x")).owner is Owner.KEY
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_trouble_of_a_provider_behind_a_relay_is_told_from_the_relays_own(status: int) -> None:
+    metadata = {"provider_name": "DeepInfra", "error_type": "provider_unavailable", "raw": "no room"}
+    found = fault(status, openrouter(status, "Provider returned error", metadata=metadata))
+    assert (found.category, found.code, found.owner) == (Category.OVERLOADED, "upstream", Owner.PROVIDER)
+    assert "behind the relay" in found.hint
+    own = fault(status, openrouter(status, "x", metadata={"error_type": "provider_unavailable"}))
+    assert (own.code, "relay" in own.hint) == ("provider_unavailable", False)
+
+
+@pytest.mark.parametrize(
+    ("message", "headers"),
+    [
+        ("You have reached 60 queries per minute", {"x_ratelimit_remaining": "0"}),
+        ("Slow down", {"x_ratelimit_remaining": "0", "x_ratelimit_reset": "1"}),
+        ("Rate limit exceeded: free-models-per-min.", {"X_RateLimit_Remaining": "0"}),
+        ("Rate limit exceeded: free-models-per-min.", {}),
+        ("You have reached 60 queries per minute", {}),
+        ("max request per minute limit: 3", {}),
+    ],
+)
+def test_too_many_calls_are_recognised_in_every_wording(message: str, headers: dict[str, str]) -> None:
+    found = fault(429, openai(message), **headers)
+    assert (found.category, found.code) == (Category.RATE_LIMITED, "requests")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        openai("The engine is currently overloaded, please try again later", None, "engine_overloaded_error"),
+        openai("The engine is currently overloaded, please try again later"),
+        {
+            "object": "error",
+            "message": "Service tier capacity exceeded for this model.",
+            "type": "service_tier_capacity_exceeded",
+            "code": "3505",
+        },
+        openai("We're experiencing high traffic right now!", "queue_exceeded", "too_many_requests_error"),
+    ],
+)
+def test_a_429_that_says_that_all_together_ask_too_much_is_no_limit_of_ours(body: object) -> None:
+    assert fault(429, body, x_ratelimit_remaining_requests="5").category is Category.OVERLOADED
+
+
+def test_what_a_relay_calls_final_is_not_asked_again() -> None:
+    def found(code: str, retryable: object) -> Fault:
+        availability = {"code": code, "retryable": retryable, "retry_after": 7}
+        return fault(503, openrouter(503, "None left", availability=availability))
+
+    filtered = found("constraint_filtered", retryable=False)
+    assert (filtered.category, filtered.retry, filtered.wait) == (
+        Category.INVALID_REQUEST,
+        Retry.NEVER,
+        None,
+    )
+    gone = found("model_unavailable_upstream", retryable=False)
+    assert (gone.category, gone.retry, gone.wait) == (Category.OVERLOADED, Retry.NEVER, None)
+    assert "will not help" in gone.hint
+    for told in (True, None, "no"):
+        full = found("capacity_exhausted", told)
+        assert (full.category, full.retry, full.wait) == (Category.OVERLOADED, Retry.LATER, 7.0)
+
+
+@pytest.mark.parametrize("more", [{}, {"metadata": {"error_type": "not_found"}}])
+def test_a_model_that_our_data_policy_hides_is_not_unknown(more: dict[str, object]) -> None:
+    message = "No endpoints found matching your data policy (Free model publication). Configure: x"
+    body = json.dumps(openrouter(404, message, **more)).encode()
+    found = OpenAI().failure(404, {}, body).fault
+    assert (found.category, found.status) == (Category.FORBIDDEN, 404)
+    assert "privacy settings" in found.hint
+
+
 OTHERS: list[tuple[int, object, Category]] = [
     (400, openai("Invalid value: 'x'", "invalid_value", "invalid_request_error"), Category.INVALID_REQUEST),
     (

@@ -29,7 +29,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     `codes` are all its code words in lower case, the most precise first, and `code` the one to quote;
     `upstream` is the provider behind a relay whose trouble it is; `waits` say when to come back; `quotas` are
     the names of spent quotas as words, and `no_quota` tells that one of them is a quota of nothing; `page`
-    tells that a page came where an API's reply should be.
+    tells that a page came where an API's reply should be; `retryable` is what a relay says of asking again.
     """
 
     message: str = ""
@@ -42,6 +42,7 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
     no_quota: bool = False
     request_id: str = ""
     page: bool = False
+    retryable: bool | None = None
 
 
 def read_complaint(body: bytes) -> Complaint:
@@ -77,6 +78,7 @@ def complaint_in(value: object) -> Complaint:
         quotas=" ".join(_words(violation) for violation in violations),
         no_quota=any(text_at(violation, "quotaValue") == "0" for violation in violations),
         request_id=text_at(value, "request_id") or text_at(error, "request_id"),
+        retryable=told if isinstance(told := availability.get("retryable"), bool) else None,
     )
 
 

@@ -66,12 +66,13 @@ _CODE_WORDS: Mapping[type[Failure], str] = {
     Overloaded: """
         api_error capacity_exhausted engine_overloaded engine_overloaded_error internal internal_server_error
         model_unavailable_upstream models_unavailable overloaded_error provider_overloaded
-        provider_unavailable server server_error service_unavailable temporarily_unavailable unavailable
+        provider_unavailable queue_exceeded server server_error service_tier_capacity_exceeded
+        service_unavailable temporarily_unavailable unavailable
     """,
     TimedOut: "deadline_exceeded timeout timeout_error",
     RateLimited: """
         rate_limit_error rate_limit_exceeded rate_limit_reached requests resource_exhausted throttling tokens
-        too_many_requests
+        too_many_requests too_many_requests_error
     """,
 }
 CODES: Mapping[str, type[Failure]] = {
@@ -81,6 +82,17 @@ CODES: Mapping[str, type[Failure]] = {
 
 VAGUE = frozenset({InvalidRequest, Overloaded, RateLimited, TimedOut})
 """Whose code words many use for whatever went wrong: a sentence, or the status, says more."""
+
+BUSY_CODES = frozenset(
+    {
+        *("capacity_exhausted", "engine_overloaded", "engine_overloaded_error", "overloaded_error"),
+        *("provider_overloaded", "queue_exceeded", "service_tier_capacity_exceeded"),
+    }
+)
+"""Which say, even with a 429, that all together ask too much, and not we: Moonshot, Mistral, Cerebras."""
+
+OF_AN_ACCOUNT = frozenset({Unauthorised, OutOfMoney})
+"""What a provider behind a relay says of the relay's account with it, and never of ours."""
 
 _PHRASES: Mapping[type[Failure], tuple[str, ...]] = {
     TooLarge: (
@@ -178,6 +190,9 @@ LIMIT_AND_REQUESTED = (
 NO_LIMIT = _any_of(r"\blimit(?: for your organization(?: \([\w-]*\))?)?(?: is|:| of)? ?0\b(?![.,]\d)")
 """A limit of nothing: the model is not for this account."""
 
+BUSY = _any_of(r"\b(is|are) (currently |temporarily )?overloaded\b")
+"""The same in a sentence."""
+
 LONG_SPELL = _any_of(
     r"per[\s_-]?(day|week|month)",
     r"\b(daily|weekly|monthly)\b",
@@ -205,11 +220,11 @@ RATE_KINDS: Mapping[str, re.Pattern[str]] = {
 
 SPENT: Mapping[str, re.Pattern[str]] = {
     "tokens": re.compile(r"x-ratelimit-remaining-tokens|x-tokenlimit-remaining|anthropic-.*tokens-remaining"),
-    "requests": re.compile(r"x-ratelimit-remaining-req|anthropic-ratelimit-requests-remaining"),
+    "requests": re.compile(r"x-ratelimit-remaining(-req|$)|anthropic-ratelimit-requests-remaining"),
 }
 """How the names of headers begin that say with a 0 what is spent; a window may follow."""
 
-REQUESTS = _any_of(r"requests\b", r"\brpm\b", r"request rate")
+REQUESTS = _any_of(r"requests\b", r"queries\b", r"\brpm\b", r"\brequest (rate|per)\b", r"\bmodels-per-")
 """Calls, where the headers tell nothing else."""
 
 RATE_HINTS: Mapping[str, str] = {
@@ -219,3 +234,8 @@ RATE_HINTS: Mapping[str, str] = {
     "requests": "The limit on calls was hit; ask later, or fewer models of this provider.",
     "upstream": "The provider behind the relay is at its limit; ask later, or the same model elsewhere.",
 }
+
+UPSTREAM_HINT = (
+    "The provider behind the relay has trouble of its own; ask later, or the same model elsewhere."
+)
+FINAL_HINT = "The relay says that asking again will not help; choose another model."

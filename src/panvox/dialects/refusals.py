@@ -110,13 +110,15 @@ def _failure(
     )
     if complaint.upstream and not message.startswith(complaint.upstream):
         message = f"{complaint.upstream}: {message}"
-    code = _rate_kind(complaint, headers) if kind is RateLimited else complaint.code
+    code = _code(complaint, headers, kind)
+    final = complaint.retryable is False
     return kind(
         excerpt(message),
         hint=own.hint if own else _hint(complaint, status, kind, code),
-        owner=Owner.PROVIDER if kind is RateLimited and code == "upstream" else None,
+        owner=Owner.PROVIDER if code == "upstream" else None,
+        retry=Retry.NEVER if final else None,
         status=status,
-        wait=None if kind.retry is Retry.NEVER else wait,
+        wait=None if final or kind.retry is Retry.NEVER else wait,
         code=code,
         request_id=excerpt(complaint.request_id, limit=100),
     )
@@ -124,8 +126,12 @@ def _failure(
 
 def _hint(complaint: Complaint, status: int | None, kind: type[Failure], code: str) -> str | None:
     """Advice where the usual one of the category says too little, or would mislead."""
+    if complaint.retryable is False and kind.retry is Retry.LATER:
+        return words.FINAL_HINT
     if kind is RateLimited:
         return words.RATE_HINTS.get(code)
+    if code == "upstream":
+        return words.UPSTREAM_HINT
     if complaint.page and status == HTTPStatus.FORBIDDEN:
         return "A page came instead of the API's reply: check the provider's base_url, and the proxy."
     said = complaint.codes or "model" in complaint.message.lower() or _said(complaint.message)
@@ -135,12 +141,19 @@ def _hint(complaint: Complaint, status: int | None, kind: type[Failure], code: s
 
 
 def _kind(complaint: Complaint, status: int | None, wait: float | None) -> type[Failure]:
+    """What it means to us; an upstream's key and money are the relay's, so that it has trouble of its own."""
+    kind = _told_kind(complaint, status, wait)
+    return Overloaded if complaint.upstream and kind in words.OF_AN_ACCOUNT else kind
+
+
+def _told_kind(complaint: Complaint, status: int | None, wait: float | None) -> type[Failure]:
     if _never_fits(complaint.message):
         return TooLarge
     if status in words.CLEAR_STATUSES:
         return words.STATUSES[status]
     coded = [words.CODES[code] for code in complaint.codes if code in words.CODES]
-    precise = next((kind for kind in coded if kind not in words.VAGUE), None)
+    vague = {kind for kind in words.VAGUE if complaint.retryable is not False or kind.retry is Retry.LATER}
+    precise = next((kind for kind in coded if kind not in vague), None)
     client = status is None or status < HTTPStatus.INTERNAL_SERVER_ERROR
     if status == HTTPStatus.TOO_MANY_REQUESTS or (client and not precise and RateLimited in coded):
         return _kind_of_limit(complaint, precise, wait)
@@ -156,6 +169,8 @@ def _kind_of_limit(complaint: Complaint, precise: type[Failure] | None, wait: fl
         return precise
     if complaint.upstream:
         return RateLimited  # whatever it is, it is not our account's
+    if not words.BUSY_CODES.isdisjoint(complaint.codes) or words.BUSY.search(complaint.message):
+        return Overloaded
     if complaint.no_quota or words.NO_LIMIT.search(complaint.message):
         return Forbidden
     told = f"{complaint.message} {complaint.quotas}"
@@ -164,6 +179,13 @@ def _kind_of_limit(complaint: Complaint, precise: type[Failure] | None, wait: fl
     if of_days or words.LONG_SPELL.search(complaint.quotas) or (wait is not None and wait >= _LONG_WAIT):
         return OutOfQuota
     return OutOfMoney if _said(complaint.message) is OutOfMoney else RateLimited
+
+
+def _code(complaint: Complaint, headers: Mapping[str, str], kind: type[Failure]) -> str:
+    """What there was too much of, that it is an upstream's trouble, or the provider's own word."""
+    if kind is RateLimited:
+        return _rate_kind(complaint, headers)
+    return "upstream" if complaint.upstream and kind is Overloaded else complaint.code
 
 
 def _rate_kind(complaint: Complaint, headers: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ Deviations that are read without a word: the tests of this dialect list them in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -22,9 +23,18 @@ from panvox.dialects.openai.encoding import encode
 from panvox.dialects.openai.rate_headers import RATES
 from panvox.dialects.rates import read_rates
 from panvox.dialects.replies import ReplyDecoder
-from panvox.errors import Failure
+from panvox.errors import Failure, Forbidden
 from panvox.messages import Prompt
 from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+
+_SENTENCES = (
+    refusals.Sentence(  # OpenRouter, with a 404
+        pattern=re.compile(r"no endpoints .{0,40}(data policy|privacy|guardrail)", re.IGNORECASE),
+        kind=Forbidden,
+        hint="Your privacy settings at the relay leave none of the model's providers; change them there, or "
+        "leave the model out.",
+    ),
+)
 
 
 class OpenAI(msgspec.Struct, frozen=True):
@@ -63,7 +73,7 @@ class OpenAI(msgspec.Struct, frozen=True):
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """What a reply with another status means. A `RateLimited` has as code what there was too much of."""
-        return refusals.failure(status, headers, body)
+        return refusals.failure(status, headers, body, sentences=_SENTENCES)
 
     def rates(self, headers: Mapping[str, str], *, now: float) -> tuple[Rate, ...]:
         """The limits that the headers of any reply tell of."""
