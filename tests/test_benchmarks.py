@@ -45,10 +45,13 @@ def test_three_hundred_members_of_one_dialect_cost_one_encoding(name: str) -> No
 
 
 def test_vendors_that_speak_one_dialect_share_one_encoding_whatever_their_quirks() -> None:
-    prompt = Prompt.of("What is 17 * 3?", system="Be brief.", max_tokens=100)
+    asked = Prompt.of("What is 17 * 3?", system="Be brief.", max_tokens=100)
+    prompt = Prompt(messages=asked.messages, max_tokens=100, temperature=0.5, seed=7, stop=("END",))
     rows = [row for row in VENDORS.values() if row.dialect == "openai"]
     bodies = [
-        dialect_of(row).request(prompt, "m", base_url="https://x.example/v1", key=None).body for row in rows
+        dialect_of(row).request(prompt, model, base_url="https://x.example/v1", key=None).body
+        for row in rows
+        for model in ("m", "o3", "gpt-5")
     ]
     assert len(rows) > 20
     assert len({id(body[-1]) for body in bodies}) == 1

@@ -136,8 +136,69 @@ def test_options_go_out_only_when_given() -> None:
     assert body["tools"] == [{"type": "function", "function": function}]
     assert body["response_format"] == {
         "type": "json_schema",
-        "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": True},
+        "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": False},
     }
+
+
+CLOSED = {
+    "type": "object",
+    "properties": {"a": {"type": ["string", "null"]}, "b": {"anyOf": [{"$ref": "#/$defs/c"}]}},
+    "required": ["b", "a"],
+    "additionalProperties": False,
+    "$defs": {"c": {"type": "object", "properties": {}, "required": [], "additionalProperties": False}},
+}
+OPEN: dict[str, object] = {"type": "object", "properties": {"a": {}}, "required": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        (CLOSED, True),
+        ({**CLOSED, "description": "properties", "title": "not"}, True),
+        (OPEN, False),
+        ({**CLOSED, "additionalProperties": True}, False),
+        ({**CLOSED, "required": ["a"]}, False),
+        ({**CLOSED, "required": [1, None]}, False),
+        ({**CLOSED, "$defs": {"c": OPEN}}, False),
+        ({**CLOSED, "properties": {"a": {}, "b": {"type": "array", "items": OPEN}}}, False),
+        ({**CLOSED, "properties": {"a": {}, "b": {"anyOf": [{"type": "string"}, OPEN]}}}, False),
+        ({**CLOSED, "properties": {"a": {}, "b": {"type": ["object", "null"]}}}, False),
+        ({**CLOSED, "allOf": []}, False),
+        ({"type": "string"}, False),
+        ({"anyOf": [CLOSED]}, False),
+        (True, False),
+        ([], False),
+    ],
+)
+def test_a_schema_is_strict_only_where_openai_takes_it_so(schema: object, strict: bool) -> None:
+    prompt = Prompt(messages=PARIS.messages, schema=json.dumps(schema))
+    wanted = body_of(prompt)["response_format"]
+    assert wanted == {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": schema, "strict": strict},
+    }
+
+
+SAMPLED = Prompt(messages=PARIS.messages, temperature=0.5, top_p=0.5, stop=("END",), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        ("gpt-4.1", {"temperature", "top_p", "stop"}),
+        ("gpt-5-chat-latest", {"temperature", "top_p", "stop"}),
+        ("qwen3-o1x", {"temperature", "top_p", "stop"}),
+        ("gpt-oss-120b", {"temperature", "top_p", "stop"}),
+        ("gpt-5", {"stop"}),
+        ("openai/gpt-5-mini", {"stop"}),
+        ("o1", {"stop"}),
+        ("o3-mini", set()),
+        ("openai/o3", set()),
+        ("o4-mini-2025-04-16", set()),
+    ],
+)
+def test_models_are_not_sent_what_they_refuse(model: str, names: set[str]) -> None:
+    assert {"temperature", "top_p", "stop", "seed"} & body_of(SAMPLED, model).keys() == names | {"seed"}
 
 
 @pytest.mark.parametrize(
@@ -159,16 +220,17 @@ def test_models_whose_thinking_counts_get_their_own_name_for_the_limit(model: st
 
 
 def test_the_conversation_is_encoded_once_for_all_models() -> None:
-    prompt = Prompt.of("long " * 1000, max_tokens=7)
+    prompt = Prompt(messages=Prompt.of("long " * 1000).messages, max_tokens=7, temperature=0.5, stop=("END",))
     one, other = (OpenAI().request(prompt, model, base_url=BASE, key=None).body for model in ("m", "o3"))
     assert one[1] is other[1]
-    assert len(one[0]) < 100
+    assert len(one[0]) < 120
 
 
 @pytest.mark.parametrize(
     ("prompt", "said"),
     [
         (Prompt.of("half \ud83d"), r"\\ud83d, which is half a character"),
+        (Prompt(messages=PARIS.messages, stop=("\ud83d",)), r"prompt holds \\ud83d, which is half"),
         (Prompt(messages=PARIS.messages, schema="{"), "schema of the answer is not JSON"),
         (
             Prompt(messages=PARIS.messages, tools=(Tool("look", "", ""),)),

@@ -83,6 +83,13 @@ def test_usage_is_asked_for_only_where_that_is_understood() -> None:
     assert "stream_options" not in body(of("mistral").request(PARIS, "m", base_url=BASE, key=None))
 
 
+def test_a_seed_has_the_vendors_name() -> None:
+    prompt = Prompt(messages=PARIS.messages, seed=7)
+    found = body(of("mistral").request(prompt, "m", base_url=BASE, key=None))
+    assert (found["random_seed"], "seed" in found) == (7, False)
+    assert body(of("groq").request(prompt, "m", base_url=BASE, key=None))["seed"] == 7
+
+
 def test_further_fields_are_values_of_json() -> None:
     found = body(asked(Quirks(body=(("a", '"x"'), ("b", '{"c": [1, null]}')))))
     assert (found["a"], found["b"]) == ("x", {"c": [1, None]})

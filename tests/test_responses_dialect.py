@@ -146,7 +146,7 @@ def test_options_go_out_only_when_given() -> None:
         schema='{"type":"object"}',
     )
     tool = {"type": "function", "name": "look", "description": "Looks.", "parameters": {"type": "object"}}
-    wanted = {"type": "json_schema", "name": "answer", "schema": {"type": "object"}, "strict": True}
+    wanted = {"type": "json_schema", "name": "answer", "schema": {"type": "object"}, "strict": False}
     assert body_of(prompt) == {
         "model": "m",
         "max_output_tokens": 5,
@@ -158,6 +158,20 @@ def test_options_go_out_only_when_given() -> None:
         "store": False,
         "stream": True,
     }
+
+
+def test_a_schema_is_strict_only_where_openai_takes_it_so() -> None:
+    closed = '{"type":"object","properties":{},"required":[],"additionalProperties":false}'
+    for schema, strict in ((closed, True), (closed.replace("false", "true"), False)):
+        wanted = body_of(Prompt(messages=PARIS.messages, schema=schema))["text"]
+        assert wanted == {
+            "format": {
+                "type": "json_schema",
+                "name": "answer",
+                "schema": json.loads(schema),
+                "strict": strict,
+            }
+        }
 
 
 @pytest.mark.parametrize(

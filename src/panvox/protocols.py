@@ -139,6 +139,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     - `body`: fields that every call carries besides, each with its value as JSON text.
     - `max_tokens_name`: what the limit of an answer's tokens is called, where it differs from the dialect.
     - `max_tokens`: the limit that is sent where the prompt has none, since the vendor's own is small.
+    - `seed_name`: what the seed is called, where it differs from the dialect.
     - `usage`: whether it understands that usage is asked for in a stream.
     - `page_size`: items of a page that are asked for, where its list has pages.
     - `windows`: seconds of the window that its rate headers mean, by unit.
@@ -150,6 +151,7 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     body: tuple[tuple[str, str], ...] = ()
     max_tokens_name: str = ""
     max_tokens: int | None = None
+    seed_name: str = ""
     usage: bool = True
     page_size: int | None = None
     windows: tuple[tuple[str, float], ...] = ()

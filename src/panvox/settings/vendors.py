@@ -144,7 +144,8 @@ _HOSTED = (
         "Mistral",
         "https://api.mistral.ai/v1",
         ("MISTRAL_API_KEY",),
-        quirks=Quirks(usage=False),  # it refuses fields that it does not know, and counts without being asked
+        # It refuses fields that it does not know, and counts without being asked.
+        quirks=Quirks(usage=False, seed_name="random_seed"),
     ),
     Vendor("deepseek", "DeepSeek", "https://api.deepseek.com/v1", ("DEEPSEEK_API_KEY",)),
     Vendor("xai", "xAI", "https://api.x.ai/v1", ("XAI_API_KEY",), genai_prices="x-ai"),

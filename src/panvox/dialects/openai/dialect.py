@@ -51,7 +51,8 @@ class OpenAI(msgspec.Struct, frozen=True):
         """The streaming call that asks `model`; raises `PromptError` for a prompt that is not text.
 
         The token limit goes out as `max_tokens`, but as `max_completion_tokens` to the families o1, o3, o4
-        and gpt-5, which refuse the older name; or as the vendor's quirks call it.
+        and gpt-5, which refuse the older name; or as the vendor's quirks call it. What models refuse that
+        think by themselves is not sent to them.
         """
         return Request(
             method="POST",

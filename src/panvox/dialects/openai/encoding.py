@@ -6,43 +6,49 @@ whole conversation, which is encoded once and then shared by all members of a ru
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from panvox.dialects import openai_families as families
 from panvox.dialects.calls import head, schema, tail
+from panvox.dialects.strictness import is_strict
 from panvox.messages import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
 
-# Families whose models refuse `max_tokens`, since their thinking counts too; with or without a vendor before.
-_COUNTS_THINKING = re.compile(r"(?:^|/)(?:o1|o3|o4|gpt-5)(?:$|[^a-z0-9])")
 _KEPT = 4  # tails; one for each prompt that is being asked now
 
 
 def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
-    """Head and tail of the JSON body that asks `model`; raises `PromptError` for what cannot be written."""
+    """Head and tail of the JSON body that asks `model`; raises `PromptError` for what cannot be written.
+
+    What the model would refuse is left out: a temperature, and texts at which to stop.
+    """
+    conversation = _tail(prompt)
     fields: dict[str, object] = {"model": model}
     limit = quirks.max_tokens if prompt.max_tokens is None else prompt.max_tokens
     if limit is not None:
         fields[quirks.max_tokens_name or _limit_name(model)] = limit
+    if families.takes_sampling(model):
+        fields |= {"temperature": prompt.temperature, "top_p": prompt.top_p}
+    if families.takes_stop(model):
+        fields["stop"] = list(prompt.stop) or None
+    fields[quirks.seed_name or "seed"] = prompt.seed
+    fields = {name: value for name, value in fields.items() if value is not None}
     if quirks.usage:
         fields["stream_options"] = {"include_usage": True}
-    return head(fields, quirks), _tail(prompt)
+    return head(fields, quirks), conversation
 
 
 def _limit_name(model: str) -> str:
-    return "max_completion_tokens" if _COUNTS_THINKING.search(model) else "max_tokens"
+    return "max_completion_tokens" if families.counts_thinking(model) else "max_tokens"
 
 
 @lru_cache(maxsize=_KEPT)
 def _tail(prompt: Prompt) -> bytes:
+    tail({"stop": prompt.stop})  # which stands in the head, and is the prompt's fault where it is no text
     return tail(
         {
             "messages": [spelled for message in prompt.messages for spelled in _messages(message)],
-            "temperature": prompt.temperature,
-            "top_p": prompt.top_p,
-            "seed": prompt.seed,
-            "stop": list(prompt.stop) or None,
             "tools": [_tool(tool) for tool in prompt.tools] or None,
             "response_format": _response_format(prompt.schema),
             "stream": True,
@@ -93,5 +99,6 @@ def _tool(tool: Tool) -> dict[str, object]:
 def _response_format(wanted: str | None) -> dict[str, object] | None:
     if wanted is None:
         return None
-    form = {"name": "answer", "schema": schema(wanted, "of the answer"), "strict": True}
+    told = schema(wanted, "of the answer")
+    form = {"name": "answer", "schema": told, "strict": is_strict(told)}
     return {"type": "json_schema", "json_schema": form}

@@ -6,19 +6,17 @@ conversation, which is encoded once and then shared by all members of a run.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, takewhile
 from typing import assert_never
 
 from panvox.dialects.calls import head, schema, tail
+from panvox.dialects.openai_families import takes_sampling
+from panvox.dialects.strictness import is_strict
 from panvox.messages import ImagePart, Message, Part, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
 
-# Models that think unless told otherwise refuse `temperature` and `top_p`: all of the families o and gpt-5,
-# but not gpt-5-chat, nor gpt-5.1 and gpt-5.2 in their plain forms, which think only when asked to.
-_NO_SAMPLING = re.compile(r"(?:^|/)(?:o\d|gpt-5(?!-chat|\.[12](?!-(?:pro|codex)))|gpt-[6-9])")
 _KEPT = 4  # tails; one for each prompt that is being asked now
 
 
@@ -31,7 +29,7 @@ def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
     limit = quirks.max_tokens if prompt.max_tokens is None else prompt.max_tokens
     if limit is not None:
         fields[quirks.max_tokens_name or "max_output_tokens"] = limit
-    if not _NO_SAMPLING.search(model):
+    if takes_sampling(model):
         options = {"temperature": prompt.temperature, "top_p": prompt.top_p}
         fields.update((name, value) for name, value in options.items() if value is not None)
     return head(fields, quirks), _tail(prompt)
@@ -107,10 +105,7 @@ def _tool(tool: Tool) -> dict[str, object]:
 def _format(text: str | None) -> dict[str, object] | None:
     if text is None:
         return None
-    wanted = {
-        "type": "json_schema",
-        "name": "answer",
-        "schema": schema(text, "of the answer"),
-        "strict": True,
+    told = schema(text, "of the answer")
+    return {
+        "format": {"type": "json_schema", "name": "answer", "schema": told, "strict": is_strict(told)},
     }
-    return {"format": wanted}
