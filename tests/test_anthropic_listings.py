@@ -147,6 +147,13 @@ def test_the_list_of_another_dialect_is_read_too() -> None:
     assert Anthropic().listings(listed()).listings == ()
 
 
+def test_the_list_of_another_dialect_goes_on_where_it_says_so() -> None:
+    page = Anthropic().listings(listed({"id": "glm-5"}, has_more=True, last_id="glm-5"))
+    assert ([found.id for found in page.listings], page.more) == (["glm-5"], "glm-5")
+    assert Anthropic().listings(listed({"id": "glm-5"}, last_id="glm-5")).more == ""
+    assert Anthropic().listings(listed({"id": "glm-5"}, total_count=2)).more == ""
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b'{"data": 5}', b'"a"', b"[" * 100_000])
 def test_what_is_no_list_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed, match="list of models"):

@@ -117,6 +117,12 @@ def test_money_is_reserved_by_the_highest_claim_unless_the_settings_know_better(
     assert record(listing, facts=facts, p__m=ModelFacts(price_out=0.5)).entry.reserve == Prices(output=0.5)
 
 
+def test_money_is_reserved_by_the_dearest_prices_of_a_list() -> None:
+    listing = Listing(id="m", prices=Prices(input=1.0, output=2.0), tiers=Prices(input=3.0, output=1.5))
+    found = record(listing).entry
+    assert (found.prices, found.reserve) == (Prices(input=1.0, output=2.0), Prices(input=3.0, output=2.0))
+
+
 @given(
     st.one_of(st.none(), st.floats(0, 100)),
     st.lists(st.tuples(st.sampled_from(["models.dev", "genai-prices"]), st.floats(0, 100)), max_size=2),

@@ -175,10 +175,10 @@ async def test_one_source_that_fails_in_any_way_costs_the_others_nothing() -> No
 
 async def test_a_defect_met_at_one_source_is_a_problem_of_that_source() -> None:
     class Broken(OpenAI, frozen=True):
-        def listings(self, body: bytes) -> ListPage:
+        def listings(self, body: bytes, *, page: str = "") -> ListPage:
             if b"boom" in body:
                 raise KeyError("boom")
-            return super().listings(body)
+            return super().listings(body, page=page)
 
     async with serving(listing("boom")) as bad, serving(listing("a")) as good:
         found = await find(source("bad", bad), source("good", good), dialect=Broken())
@@ -476,10 +476,10 @@ async def test_who_has_begun_to_answer_is_let_finish() -> None:
             request = super().listing_request(base_url=base_url, key=key)
             return msgspec.structs.replace(request, url=f"{request.url}?offset={page or 0}")
 
-        def listings(self, body: bytes) -> ListPage:
-            found = super().listings(body).listings
-            page = int(found[0].id)
-            return ListPage(listings=found, more=str(page + 1) if page < 3 else "")
+        def listings(self, body: bytes, *, page: str = "") -> ListPage:
+            found = super().listings(body, page=page).listings
+            number = int(found[0].id)
+            return ListPage(listings=found, more=str(number + 1) if number < 3 else "")
 
     told = await paced(slow, hosted("quick"), hosted("slow"), dialect=FourPages())
     assert told["all"] == 8.5
@@ -508,10 +508,16 @@ class Paging(OpenAI, frozen=True):
         request = super().listing_request(base_url=base_url, key=key)
         return msgspec.structs.replace(request, url=f"{request.url}?offset={page or 0}")
 
-    def listings(self, body: bytes) -> ListPage:
-        found = super().listings(body).listings
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
+        found = super().listings(body, page=page).listings
         last = int(found[-1].id) + 1 if found else 0
         return ListPage(listings=found, more=str(last) if found else "")
+
+
+async def test_a_list_that_tells_only_how_many_there_are_is_read_to_its_last_page() -> None:
+    async with serving(paged(3, *map(str, range(8)))) as url:
+        (offer,) = await offered(source("p", url))
+    assert [listing.id for listing in offer.listings] == [str(number) for number in range(8)]
 
 
 async def test_a_list_is_read_to_its_last_page() -> None:

@@ -62,7 +62,7 @@ class Lines:
     def listing_request(self, *, base_url: str, key: str | None, page: str = "") -> Request:
         return Request(method="GET", url=base_url, headers={})
 
-    def listings(self, body: bytes) -> ListPage:
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
         return ListPage(listings=tuple(Listing(id=line.decode()) for line in body.splitlines()))
 
     def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:

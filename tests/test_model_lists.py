@@ -69,13 +69,23 @@ def test_models_that_do_not_chat_are_left_out() -> None:
         {"id": "gpt-4o-mini-tts"},
         {"id": "some/base", "type": "language"},
         {"id": "some/picture", "type": "image"},
+        {"id": "some/new", "type": "hologram"},
+        {"id": "off", "available_on_current_plan": False},
+        {"id": "on", "available_on_current_plan": True, "type": "model"},
+        {"id": "tuned", "type": "fine-tuned"},
+        {"id": "embed-v4.0", "endpoints": ["embed", "classify"]},
+        {"id": "relays", "endpoints": ["/v1/chat/completions"]},
+        {"id": "hosted", "endpoints": [{"provider": "x"}]},
         {"id": "BAAI/bge", "type": "embedding"},
         {"id": "mistral-ocr", "capabilities": {"completion_chat": False}},
         {"id": "mistral-large", "capabilities": {"completion_chat": True}},
         {"id": "a/draws", "architecture": {"output_modalities": ["image"]}},
         {"id": "a/draws-and-tells-image", "architecture": {"output_modalities": ["image", "text"]}},
     )
-    assert ids(body) == ["gpt-5", "llama-3.3-70b-instruct", "mistral-large", "a/draws-and-tells-image"]
+    assert ids(body) == [
+        *("gpt-5", "llama-3.3-70b-instruct", "on", "tuned", "relays", "hosted"),
+        *("mistral-large", "a/draws-and-tells-image"),
+    ]
 
 
 def test_sizes_and_prices_are_the_same_for_every_provider() -> None:
@@ -321,6 +331,15 @@ TOLD: dict[str, tuple[Listing, ...]] = {
         Listing(id="openai:gpt-4o", name="GPT-4o", weights="gpt-4o", created=1756746619),
     ),
     "cherry-v2": (Listing(id="ollama:qwen3:8b", created=1756746619),),
+    "cohere": (
+        Listing(
+            id="command-a-03-2025",
+            name="command-a-03-2025",
+            context=288000,
+            capabilities=("json", "tools"),
+        ),
+        Listing(id="command-r-03-2024", name="command-r-03-2024", context=128000, retires="yes"),
+    ),
     "cherry-cloud": (
         Listing(id="gpt-4", name="GPT-4", free=False),
         Listing(id="llama-3.1-8b", name="Llama 3.1 8B", free=True),
@@ -361,11 +380,34 @@ def test_the_next_page_is_told_by_a_link_or_by_how_many_there_are() -> None:
         ({"total": 9}, ""),
         ({"total": "9", "offset": "1"}, "2"),
         ({"total": -1, "offset": 0}, ""),
+        ({"total_count": 9}, "1"),
+        ({"total_count": 1}, ""),
+        ({"total_count": "many"}, ""),
     ],
 )
 def test_pages_end_where_nothing_says_that_they_go_on(around: dict[str, object], more: str) -> None:
     page = read_listings(json.dumps({"data": [{"id": "a"}], **around}).encode())
     assert (page.more, [listing.id for listing in page.listings]) == (more, ["a"])
+
+
+def test_pages_are_counted_from_what_was_asked_for() -> None:
+    body = b'{"data": [{"id": "a"}, {"id": "b"}], "total_count": 9}'
+    assert OpenAI().listings(body, page="5").more == "7"
+    assert OpenAI().listings(body, page="7").more == ""
+    assert OpenAI().listings(b'{"data": [], "total_count": 9}', page="3").more == ""
+
+
+def test_the_dearest_prices_stand_beside_the_usual_ones() -> None:
+    overrides: list[object] = [
+        {"min_prompt_tokens": 200_000, "prompt": "0.000005", "completion": "0.00001"},
+        {"utc_start": "16:30", "utc_end": "00:30", "prompt": "0.000006", "completion": "-1"},
+        None,
+        {"prompt": "soon"},
+    ]
+    pricing = {"prompt": "0.0000025", "completion": "0.0000075", "overrides": overrides}
+    (listing,) = read_listings(listed({"id": "a", "pricing": pricing})).listings
+    assert listing.prices == Prices(input=2.5, output=7.5)
+    assert listing.tiers == Prices(input=6.0, output=10.0)
 
 
 def test_an_empty_page_is_the_last() -> None:
@@ -399,6 +441,8 @@ def test_what_varies_and_what_is_no_price_is_unknown(told: dict[str, object], pr
         ({"expiration_date": 20260131}, ""),
         ({"deprecated": True}, "yes"),
         ({"deprecated": False}, ""),
+        ({"is_deprecated": True}, "yes"),
+        ({"is_deprecated": False}, ""),
         ({"status": "deprecated"}, "yes"),
     ],
 )
@@ -420,6 +464,7 @@ FIELDS = (
     *("created", "input_modalities", "output_modalities", "modality", "supported_parameters", "reasoning"),
     *("top_provider", "metadata", "tags", "features", "providers", "status", "context_length", "limits"),
     *("links", "next", "offset", "total", "data", "models", "cost", "expiration_date", "hugging_face_id"),
+    *("overrides", "endpoints", "total_count", "is_deprecated"),
     *("alias_target", "slug", "active", "aliases", "root", "parent", "supports_tools", "price_per_m"),
 )
 
@@ -442,7 +487,7 @@ def test_one_bad_field_or_item_never_drops_the_others(vendor: str, data: st.Data
     body = json.loads(LISTS[vendor])
     items = body if isinstance(body, list) else body.get("data") or body["models"]
     spoilt = data.draw(st.sampled_from(items))
-    others = {listing.id for listing in read(vendor).listings} - {spoilt["id"]}
+    others = {listing.id for listing in read(vendor).listings} - {spoilt.get("id"), spoilt.get("name")}
     spoilt[data.draw(st.sampled_from(sorted(spoilt)))] = data.draw(json_values(*FIELDS))
     found = {listing.id for listing in read_listings(json.dumps(body).encode()).listings}
     assert others <= found

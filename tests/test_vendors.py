@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr
 
@@ -13,7 +15,7 @@ from panvox.compose.dialects import dialect_of
 from panvox.errors import Category
 from panvox.messages import Prompt
 from panvox.providers.transport import HttpTransport
-from panvox.settings import VENDORS, Local, Provider, Settings, Store, Vendor
+from panvox.settings import VENDORS, Local, Provider, Settings, Store, Vendor, load
 from panvox.simulator import Fleet, VirtualModel, VirtualProvider, simulate
 from tests.fleets import SWIFT, Parrot
 
@@ -90,6 +92,21 @@ def test_a_vendor_whose_address_is_not_told_is_not_implied() -> None:
     assert implied(keys=both) == set()
     assert implied(keys=both, variables={"AWS_REGION": "eu-central-1"}) == {"bedrock"}
     assert implied(variables=ADDRESSES) == set()
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+        ({"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "eu-west-1"}, "eu-west-1"),
+    ],
+)
+def test_the_older_name_of_a_variable_counts_where_the_newer_is_not_set(
+    variables: dict[str, str], region: str, tmp_path: Path
+) -> None:
+    settings = load(environ={**variables, "AWS_BEARER_TOKEN_BEDROCK": "sk"}, cwd=tmp_path)
+    found = {source.provider: source for source in sources(settings)}
+    assert found["bedrock"].vendor.base_url == f"https://bedrock-mantle.{region}.api.aws/v1"
 
 
 async def problem_of(settings: Settings) -> tuple[str, Category]:

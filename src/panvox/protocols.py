@@ -82,6 +82,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     - `kind`: "chat" for what can be talked to, else the provider's own word.
     - `weights`: what the provider says that the weights are, such as a repository or a canonical name.
+    - `tiers`: the highest prices that hold for some calls alone, such as those with a long prompt.
     - `context`, `max_output`: tokens. `created`: unix seconds. `retires`: an ISO date, or "yes".
     - `inputs`, `outputs`: modalities ("text", "image", "audio", "video", "file"); empty where not told.
     - `capabilities`: what the provider claims, as words of `Capability`; `denied`: what it says it cannot.
@@ -99,6 +100,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     context: int | None = None
     max_output: int | None = None
     prices: Prices = Prices()
+    tiers: Prices = Prices()
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
@@ -200,8 +202,11 @@ class Dialect(Protocol):
         """The call that lists models; `page` is the `more` of the page before."""
         ...
 
-    def listings(self, body: bytes) -> ListPage:
-        """The models on a page of a list; one bad item never drops the others. Raises `Malformed`."""
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
+        """The models on a page of a list; one bad item never drops the others. Raises `Malformed`.
+
+        `page` is what `listing_request` was asked with.
+        """
         ...
 
     def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:

@@ -293,6 +293,14 @@ DEVIATIONS: dict[str, tuple[bytes, Answer]] = {
         ),
         answer(usage=Usage(prompt_tokens=3, completion_tokens=11, reasoning_tokens=9)),
     ),
+    "usage that leaves the thinking out of all but the total": (
+        stream(HI, {**STOP, "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 112}}),
+        answer(usage=Usage(prompt_tokens=10, completion_tokens=102)),
+    ),
+    "usage whose total counts what was read from a cache": (
+        stream(HI, {**STOP, "usage": {**USAGE, "cache_read_input_tokens": 7, "total_tokens": 12}}),
+        answer(usage=Usage(prompt_tokens=3, completion_tokens=2, cached_tokens=7)),
+    ),
     "usage of nonsense": (
         stream(
             {**HI, "usage": "none"},

@@ -142,7 +142,7 @@ class _Looking:
         asked = [""]
         while len(asked) <= _MOST_PAGES:
             request = self._list_request(dialect, asked[-1])
-            page = dialect.listings(await self._fetch(request, dialect, transport))
+            page = dialect.listings(await self._fetch(request, dialect, transport), page=asked[-1])
             yield page
             if not page.more or page.more in asked:
                 return

@@ -117,6 +117,9 @@ def _listed(source: Source, listing: Listing, at: float | None) -> Iterator[tupl
     for field, value in values.items():
         if isinstance(value, str | int | float | tuple) and value not in ("", ()):
             yield field, Claim(value, "list", at)
+    for field in PRICES:
+        if price := getattr(listing.tiers, field):
+            yield f"tiers.{field}", Claim(price, "list", at, "at the dearest")
 
 
 def _released(created: int | None) -> str:

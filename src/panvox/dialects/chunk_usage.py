@@ -28,8 +28,9 @@ def usage_of(chunk: Chunk) -> Usage | None:
     prompt = _first(fields, "prompt_tokens", "input_tokens")
     completion = _first(fields, "completion_tokens", "output_tokens")
     reasoning = _detail(fields, "completion_tokens_details", "output_tokens_details", name="reasoning_tokens")
-    if reasoning and count(fields.get("total_tokens")) == prompt + completion + reasoning:
-        completion += reasoning  # xAI counts the thinking apart
+    total = count(fields.get("total_tokens")) or 0
+    if prompt and total - prompt - completion != cached:
+        completion = max(completion, total - prompt)  # xAI counts thinking apart, Google in the total alone
     return Usage(
         prompt_tokens=prompt or cached + _first(fields, "prompt_cache_miss_tokens"),
         completion_tokens=completion,

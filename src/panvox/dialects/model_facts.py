@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from panvox.dialects.foreign import count, fields_at, items_at, number, text_at
 from panvox.protocols import Prices
 
@@ -99,6 +101,18 @@ _OF_THEIR_OWN = frozenset({"cached", "cache_write", "reasoning"})
 
 
 _UNKNOWN = Prices()
+
+
+def tiers(item: Fields) -> Prices:
+    """The highest prices of those for some calls alone: for long prompts, at some hours (OpenRouter)."""
+    told = items_at(fields_at(item, "pricing"), "overrides") if "pricing" in item else []
+    found: dict[str, float] = {}
+    for override in told:
+        if isinstance(override, dict):
+            for kind, price in msgspec.structs.asdict(prices({"pricing": override})).items():
+                if price is not None:
+                    found[kind] = max(price, found.get(kind, 0.0))
+    return Prices(**found) if found else _UNKNOWN
 
 
 def prices(item: Fields) -> Prices:
@@ -210,6 +224,7 @@ _WORDS: Mapping[str, str] = {
     "include-reasoning": "reasoning",
     "reasoning-effort": "reasoning",
     "structured-outputs": "json",
+    "json-schema": "json",  # Cohere
     "vision": "vision",
 }
 """In lists of what a model can; whether words are joined by dashes or underscores varies."""

@@ -2,7 +2,7 @@
 
     {"data": […]}     OpenAI, OpenRouter and most; some with the way to the next page
     […]               Together, GitHub's catalogue
-    {"models": […]}   Cherry Studio's cloud and some relays
+    {"models": […]}   Cohere, Cherry Studio's cloud and some relays
 
 What an item tells beside its id stands under many names: see `model_facts`.
 """
@@ -38,23 +38,27 @@ _OTHER_WORDS = frozenset(
 _COMPLETION_ONLY = frozenset({"babbage-002", "davinci-002", "gpt-3.5-turbo-instruct"})
 """OpenAI's last models that continue a text and refuse to chat; nothing but their names tells."""
 _OTHER_TYPES = _OTHER_WORDS | {"code", "language"}  # Together's models that continue a text
+_CHAT_TYPES = frozenset({"", "base", "chat", "fine-tuned", "llm", "model", "vlm"})
+"""Types of what may be talked to: Together's, Mistral's, Anthropic's, LM Studio's."""
 _CHATS = (("capabilities", "completion_chat"), ("", "supports_chat"))  # Mistral; Fireworks and Hyperbolic
+_AVAILABLE = ("active", "available_on_current_plan")  # Groq; Featherless
 _NAMES = ("id", "name", "model")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?!\d)")
 _MILLISECONDS = 10**11  # what is more cannot be seconds since 1970
 
 
-def read_listings(body: bytes) -> ListPage:
+def read_listings(body: bytes, *, asked: str = "") -> ListPage:
     """The chat models on a page; `more` is the offset of the next one. Raises `Malformed`.
 
-    Items that cannot be read, and those that the provider says are off, are left out.
+    `asked` is the offset with which this page was asked for. Items that cannot be read, and those that the
+    provider says are off, are left out.
     """
     value = _parsed(body)
     items = _items(value, body)
     found = (_listing(item) for item in items if isinstance(item, dict))
     return ListPage(
         listings=tuple(listing for listing in found if listing is not None),
-        more=_more(value, len(items)) if isinstance(value, dict) else "",
+        more=_more(value, len(items), asked) if isinstance(value, dict) else "",
     )
 
 
@@ -79,8 +83,11 @@ def _malformed(body: bytes) -> Malformed:
     )
 
 
-def _more(page: Mapping[str, object], length: int) -> str:
-    """The offset of the next page: told by a link (OpenRouter), or by how many there are (Cherry Studio)."""
+def _more(page: Mapping[str, object], length: int, asked: str) -> str:
+    """The offset of the next page: told by a link (OpenRouter), or by how many there are.
+
+    Cherry Studio tells the offset of a page beside their number, OpenRouter expects that it is known.
+    """
     try:
         query = urlsplit(text_at(fields_at(page, "links"), "next")).query
         linked = count(next(iter(parse_qs(query).get("offset", ())), None))
@@ -89,6 +96,8 @@ def _more(page: Mapping[str, object], length: int) -> str:
     if linked:
         return str(linked)
     offset, total = count(page.get("offset")), count(page.get("total"))
+    if total is None:
+        offset, total = count(asked or 0), count(page.get("total_count"))
     if offset is None or total is None or not length:
         return ""
     return str(offset + length) if offset + length < total else ""
@@ -97,7 +106,7 @@ def _more(page: Mapping[str, object], length: int) -> str:
 def _listing(item: Mapping[str, object]) -> Listing | None:
     name = next(filter(None, (text_at(item, field) for field in _NAMES)), "")
     offer = facts.routed(item)
-    if not name or offer is None or item.get("active") is False:
+    if not name or offer is None or any(item.get(flag) is False for flag in _AVAILABLE):
         return None
     inputs, outputs = facts.modalities(item)
     if not _chats(item, name, outputs):
@@ -110,6 +119,7 @@ def _listing(item: Mapping[str, object]) -> Listing | None:
         context=facts.context(offer),
         max_output=facts.max_output(offer),
         prices=facts.prices(offer),
+        tiers=facts.tiers(offer),
         inputs=tuple(word for word in inputs if word != facts.OTHER),
         outputs=tuple(word for word in outputs if word != facts.OTHER),
         capabilities=capabilities,
@@ -124,7 +134,10 @@ def _listing(item: Mapping[str, object]) -> Listing | None:
 def _chats(item: Mapping[str, object], name: str, outputs: tuple[str, ...]) -> bool:
     """Whether it is a model to talk to: told by its type or its abilities, else by words in its id."""
     kind = (text_at(item, "type") or text_at(item, "model_type")).lower()
-    if kind in _OTHER_TYPES:
+    if kind in _OTHER_TYPES or text_at(item, "type").lower() not in _CHAT_TYPES:
+        return False
+    endpoints = [word for word in items_at(item, "endpoints") if isinstance(word, str)]
+    if endpoints and not any("chat" in word for word in endpoints):  # Cohere
         return False
     if outputs:
         return "text" in outputs
@@ -163,11 +176,12 @@ def _created(item: Mapping[str, object]) -> int | None:
 
 
 def _retires(item: Mapping[str, object]) -> str:
-    """When the model goes (OpenRouter, Mistral), or that it will."""
+    """When the model goes (OpenRouter, Mistral), or that it will (Cohere)."""
     for name in ("expiration_date", "deprecation", "deprecation_date"):
         if date := _DATE.match(text_at(item, name)):
             return date[0]
-    said = item.get("deprecated") is True or text_at(item, "status").lower() == "deprecated"
+    said = item.get("deprecated") is True or item.get("is_deprecated") is True
+    said = said or text_at(item, "status").lower() == "deprecated"
     return "yes" if said else ""
 
 

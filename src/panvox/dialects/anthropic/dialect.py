@@ -93,7 +93,7 @@ class Anthropic(msgspec.Struct, frozen=True):
         url = address(_versioned(base_url), "models", self.quirks.query, size, after)
         return Request(method="GET", url=url, headers=headers)
 
-    def listings(self, body: bytes) -> ListPage:
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
         """The models on a page of a list; one bad item never drops the others. Raises `Malformed`."""
         return read_listings(body)
 

@@ -34,9 +34,11 @@ def read_listings(body: bytes) -> ListPage:
         page = None
     items = items_at(page, "data") if isinstance(page, dict) else []
     models = [item for item in items if isinstance(item, dict) and item.get("type") == "model"]
-    if not models or not isinstance(page, dict):
+    if not isinstance(page, dict):
         return read_other_listings(body)
     more = text_at(page, "last_id") if page.get("has_more") is True else ""
+    if not models:
+        return ListPage(listings=read_other_listings(body).listings, more=more)
     return ListPage(listings=tuple(_listing(item) for item in models if text_at(item, "id")), more=more)
 
 

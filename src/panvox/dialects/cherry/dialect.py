@@ -69,7 +69,7 @@ class Cherry(msgspec.Struct, frozen=True):
             headers={"Accept": "application/json", **key_headers(key, self.quirks)},
         )
 
-    def listings(self, body: bytes) -> ListPage:
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
         """The chat models in a list; one bad item never drops the others. Raises `Malformed`."""
         return read_listings(body)
 

@@ -70,7 +70,7 @@ class Gemini(msgspec.Struct, frozen=True):
         url = address(base_url, "models", size, token, self.quirks.query)
         return Request(method="GET", url=url, headers={"Accept": "application/json", **self._headers(key)})
 
-    def listings(self, body: bytes) -> ListPage:
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
         """The models on a page; one bad item never drops the others. Raises `Malformed`."""
         return read_listings(body)
 

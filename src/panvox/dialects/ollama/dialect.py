@@ -66,7 +66,7 @@ class Ollama(msgspec.Struct, frozen=True):
         url = address(base_url, "api/tags", self.quirks.query)
         return Request(method="GET", url=url, headers=headers)
 
-    def listings(self, body: bytes) -> ListPage:
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
         """The models that are there; one bad item never drops the others. Raises `Malformed`."""
         return read_listings(body)
 

@@ -90,9 +90,9 @@ class OpenAI(msgspec.Struct, frozen=True):
             headers={"Accept": "application/json", **key_headers(key, self.quirks)},
         )
 
-    def listings(self, body: bytes) -> ListPage:
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
         """The chat models on a page of a list; one bad item never drops the others. Raises `Malformed`."""
-        return read_listings(body)
+        return read_listings(body, asked=page)
 
     def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:
         """None: the list tells all there is to know."""

@@ -80,7 +80,7 @@ class Responses(msgspec.Struct, frozen=True):
         headers = {"Accept": "application/json", **key_headers(key, self.quirks)}
         return Request(method="GET", url=address(base_url, "models", self.quirks.query), headers=headers)
 
-    def listings(self, body: bytes) -> ListPage:
+    def listings(self, body: bytes, *, page: str = "") -> ListPage:
         """The chat models in a list; one bad item never drops the others. Raises `Malformed`."""
         return read_listings(body)
 
