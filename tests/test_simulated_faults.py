@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from panvox.compose.dialects import DIALECTS
-from panvox.errors import Category, Failure
+from panvox.errors import Category, Failure, Owner, Retry
 from panvox.messages import Fold, Prompt
 from panvox.protocols import Quirks
 from panvox.providers.http import Deadlines, HttpModel
@@ -62,6 +62,9 @@ WHOLE = {  # status, content type, and what the body holds, of faults that send 
     "unavailable": (503, "application/json", b"currently overloaded"),
     "overloaded": (529, "application/json", b'"type":"overloaded_error"'),
     "bare-error": (400, "application/json", b'{"object":"error","message":'),
+    "upstream-rate-limited": (429, "application/json", b'"provider_name":"Acme"'),
+    "upstream-unavailable": (503, "application/json", b'"provider_name":"Acme"'),
+    "upstream-unpaid": (402, "application/json", b'"provider_name":"Acme"'),
     "error-in-200": (200, "application/json", b'{"error":{"code":502,'),
 }
 STREAMED = {  # what the body holds, and what it lacks, of faults that stream with status 200
@@ -243,6 +246,25 @@ async def test_panvox_reports_each_fault_as_the_table_says_in_every_dialect(dial
         assert failed == FAULTS[name].expects
         if failed is None:
             assert fold.answer.text.removeprefix("\N{REPLACEMENT CHARACTER}") == SUM
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name.startswith("upstream-")])
+async def test_trouble_behind_a_relay_is_the_upstreams(name: str) -> None:
+    async with simulate(spoilt(name, dialect="openrouter")) as server, HttpTransport() as transport:
+        model = HttpModel(
+            name=f"oak/{name}",
+            model=name,
+            dialect=DIALECTS["openai"](Quirks()),
+            transport=transport,
+            base_url=server.base_url("oak"),
+            deadlines=Deadlines(),
+        )
+        with pytest.raises(Failure) as caught:
+            async with model.stream(Prompt.of(SUM)):
+                pass
+    fault = caught.value.fault
+    assert (fault.code, fault.owner, fault.retry) == ("upstream", Owner.PROVIDER, Retry.LATER)
+    assert fault.message.startswith("Acme: ")
 
 
 # --- with OpenAI's own client ---

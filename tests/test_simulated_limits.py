@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import aiohttp
 import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.errors import UsageError
+from panvox.compose.dialects import dialect_of
+from panvox.errors import Category, UsageError
+from panvox.messages import Prompt
+from panvox.protocols import Rate
+from panvox.settings import VENDORS
 from panvox.simulator import (
     Fleet,
     Kind,
@@ -23,7 +32,7 @@ from panvox.simulator import (
     parse_limits,
     simulate,
 )
-from panvox.simulator.limits import DAY, Gate
+from panvox.simulator.limits import DAY, Gate, tightest
 from panvox.simulator.wording import duration
 
 MINUTE = 60.0
@@ -131,12 +140,32 @@ def test_meters_tell_the_limit_that_is_nearest() -> None:
     gate = Gate(Limits(requests=(Window(10, MINUTE), Window(100, DAY)), tokens=(Window(1000, MINUTE),)))
     gate.enter(0, tokens=250)
     gate.enter(20, tokens=250)
-    requests, tokens = gate.requests(30), gate.tokens(30)
+    meters = tuple(gate.meters(30))
+    requests, tokens = tightest(meters, "requests"), tightest(meters, "tokens")
     assert requests is not None
     assert (requests.limit, requests.remaining, requests.reset) == (10, 8, 50)
     assert tokens is not None
     assert (tokens.limit, tokens.remaining, tokens.reset) == (1000, 500, 50)
-    assert Gate(Limits()).requests(0) is None
+    assert tightest(Gate(Limits()).meters(0), "requests") is None
+    daily = tightest(meters, "requests", DAY)
+    assert daily is not None
+    assert (daily.limit, daily.remaining, daily.seconds) == (100, 98, DAY)
+    assert tightest(meters, "tokens", DAY) is None
+
+
+def test_tokens_in_and_out_have_limits_of_their_own() -> None:
+    gate = Gate(Limits(input_tokens=(Window(10, MINUTE),), output_tokens=(Window(5, MINUTE),)))
+    gate.enter(0, tokens=11, answer=3)
+
+    def refused(tokens: int, ceiling: int, answer: int) -> tuple[Kind, str, int] | None:
+        excess = gate.excess(1, tokens=tokens, ceiling=ceiling, answer=answer)
+        return None if excess is None else (excess.kind, excess.unit, excess.used)
+
+    assert refused(4, 4, 2) is None
+    assert refused(4, 4, 1) == (Kind.TOKENS, "input tokens", 8)
+    assert refused(5, 5, 3) == (Kind.TOKENS, "output tokens", 3)
+    assert refused(11, 11, 0) == (Kind.TOO_LARGE, "input tokens", 0)
+    assert refused(3, 8, 1) == (Kind.TOO_LARGE, "output tokens", 0)
 
 
 # --- words -----------------------------------------------------------------------------------------
@@ -144,9 +173,12 @@ def test_meters_tell_the_limit_that_is_nearest() -> None:
 
 def test_limits_are_read_as_people_write_them() -> None:
     texts = ("requests=60/minute", "requests=1000/day", "tokens=90000/minute", "concurrency=4", "spacing=0.2")
-    assert parse_limits((*texts, "credit=5000")) == Limits(
+    apart = ("input_tokens=80000/minute", "output_tokens=8000/second")
+    assert parse_limits((*texts, *apart, "credit=5000")) == Limits(
         requests=(Window(60, MINUTE), Window(1000, DAY)),
         tokens=(Window(90_000, MINUTE),),
+        input_tokens=(Window(80_000, MINUTE),),
+        output_tokens=(Window(8_000, 1.0),),
         concurrency=4,
         spacing=0.2,
         credit=5000,
@@ -347,3 +379,93 @@ async def test_answers_tell_how_the_limits_stand() -> None:
             "x-ratelimit-remaining-tokens": "93",
             "x-ratelimit-reset-tokens": "1m0s",
         }
+
+
+# --- read by panvox --------------------------------------------------------------------------------
+
+EVERY = Limits(
+    requests=(Window(9, 1.0), Window(50, MINUTE), Window(1000, DAY)),
+    tokens=(Window(400, 1.0), Window(5000, MINUTE), Window(90_000, DAY)),
+    input_tokens=(Window(3000, MINUTE),),
+    output_tokens=(Window(2000, MINUTE),),
+)
+MINUTES = replace(EVERY, requests=EVERY.requests[1:2], tokens=EVERY.tokens[1:2])
+Ask = Callable[[], Awaitable[tuple[int, Mapping[str, str], bytes]]]
+ASKED = Prompt.of("Hello, you!!", max_tokens=4)
+
+
+@asynccontextmanager
+async def asking(vendor: str, limits: Limits) -> AsyncIterator[Ask]:
+    """Asks a simulated vendor as panvox does; status, headers and body come back."""
+    provider = VirtualProvider("oak", models=(VirtualModel("a"),), dialect=vendor, limits=limits)
+    async with simulate(Fleet((provider,)), speed=0) as server, aiohttp.ClientSession() as session:
+        base_url = server.base_url("oak")
+        asked = dialect_of(VENDORS[vendor]).request(ASKED, "a", base_url=base_url, key="sk-one")
+
+        async def ask() -> tuple[int, Mapping[str, str], bytes]:
+            body, headers = b"".join(asked.body), dict(asked.headers)
+            async with session.post(asked.url, data=body, headers=headers) as reply:
+                return reply.status, reply.headers, await reply.read()
+
+        yield ask
+
+
+async def rates_of(vendor: str, limits: Limits, *, calls: int = 1) -> tuple[int, tuple[Rate, ...]]:
+    """The status of the last of some calls, and what panvox reads from its headers."""
+    async with asking(vendor, limits) as ask:
+        for _ in range(calls - 1):
+            await ask()
+        status, headers, _ = await ask()
+    return status, dialect_of(VENDORS[vendor]).rates(headers, now=time.time())
+
+
+@pytest.mark.parametrize(
+    ("vendor", "told"),
+    [
+        ("groq", {("requests", DAY, 1000, 999), ("tokens", MINUTE, 5000, 4993)}),
+        ("together", {("requests", 1.0, 9, 8), ("tokens", 1.0, 400, 393)}),
+        ("cerebras", {("requests", DAY, 1000, 999), ("tokens", MINUTE, 5000, 4993)}),
+        ("mistral", {("requests", MINUTE, 50, 49), ("tokens", MINUTE, 5000, 4993)}),
+        ("openrouter", set()),
+        (
+            "anthropic",
+            {
+                ("requests", MINUTE, 50, 49),
+                ("tokens", MINUTE, 5000, 4993),
+                ("input_tokens", MINUTE, 3000, 2997),
+                ("output_tokens", MINUTE, 2000, 1996),
+            },
+        ),
+    ],
+)
+async def test_panvox_reads_the_windows_that_a_vendor_means(
+    vendor: str, told: set[tuple[str, float, int, int]]
+) -> None:
+    limits = MINUTES if vendor == "anthropic" else EVERY
+    status, rates = await rates_of(vendor, limits)
+    assert status == 200
+    assert {(rate.unit, rate.window, rate.limit, rate.remaining) for rate in rates} == told
+    timed = {rate for rate in rates if rate.reset is not None and rate.window is not None}
+    assert len(timed) == (0 if vendor == "mistral" else len(rates))
+    assert [rate for rate in timed if not 0 < (rate.reset or 0) <= (rate.window or 0) + 1] == []
+
+
+async def test_openrouter_tells_of_the_limit_that_was_hit_and_of_no_window() -> None:
+    limits = Limits(requests=(Window(1, MINUTE),))
+    status, (rate,) = await rates_of("openrouter", limits, calls=2)
+    assert (status, rate.unit, rate.window, rate.limit, rate.remaining) == (429, "requests", None, 1, 0)
+    assert rate.reset is not None
+    assert 50 < rate.reset <= 61
+
+
+@pytest.mark.parametrize("vendor", ["groq", "together", "cerebras", "mistral", "anthropic", "openrouter"])
+async def test_every_vendor_is_understood_when_it_refuses(vendor: str) -> None:
+    window = 1.0 if vendor == "together" else DAY if vendor in {"groq", "cerebras"} else MINUTE
+    expected = Category.OUT_OF_QUOTA if window == DAY else Category.RATE_LIMITED
+    async with asking(vendor, Limits(requests=(Window(1, window),))) as ask:
+        await ask()
+        status, headers, body = await ask()
+    fault = dialect_of(VENDORS[vendor]).failure(status, headers, body).fault
+    assert (status, fault.category) == (429, expected)
+    assert fault.wait is not None
+    assert 0 < fault.wait <= window + 1

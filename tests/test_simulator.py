@@ -463,7 +463,9 @@ def test_settings_name_the_dialect_of_each_provider_and_where_it_begins() -> Non
     assert told == {
         "openai": (None, "/v1"),
         "openrouter": (None, "/api/v1"),
-        **dict.fromkeys(("together", "groq", "mistral", "vllm", "cherry-v1", "cherry-v2"), (None, "/v1")),
+        **dict.fromkeys(
+            ("together", "groq", "cerebras", "mistral", "vllm", "cherry-v1", "cherry-v2"), (None, "/v1")
+        ),
         "responses": ("responses", "/v1"),
         "anthropic": ("anthropic", "/v1"),
         "gemini": ("gemini", "/v1beta"),

@@ -162,7 +162,7 @@ class Complaint:
     """A call is declined. `message` replaces the wording that is usual for the reason.
 
     - `context` and `tokens`: how many tokens the model takes, and how many there were, where those are more.
-    - `request`: the id of the request, where a refusal repeats it.
+    - `request`: the id of the request, where a refusal repeats it. `now`: unix seconds.
     """
 
     reason: Reason | Excess
@@ -171,6 +171,7 @@ class Complaint:
     context: int = 8192
     tokens: int = 9001
     request: str = ""
+    now: float = 0.0
 
 
 class Declined(Exception):

@@ -5,22 +5,29 @@ This is the strictest reading of a rate limit. A caller that keeps to a token bu
 send a full bucket on top of a full window and is refused here; one that is never refused here keeps to
 every other reading too. A day is the last 24 hours. A refused call uses up nothing.
 
-Tokens are those of the prompt and of the whole answer, booked when the call is let in: the simulator knows
-beforehand how long its answer will be. All decisions are functions of `now` (seconds of any clock).
+Tokens are those of the prompt and of the whole answer, together or each by themselves, booked when the call
+is let in: the simulator knows beforehand how long its answer will be. All decisions are functions of `now`
+(seconds of any clock).
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Literal, get_args
 
 from panvox.errors import UsageError
 
 DAY = 86_400.0
 _UNITS = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": DAY}
+
+
+Unit = Literal["requests", "tokens", "input_tokens", "output_tokens"]
+"""What windows count."""
+_UNITS_OF_WINDOWS: tuple[Unit, ...] = get_args(Unit)
 
 
 class Kind(StrEnum):
@@ -52,6 +59,8 @@ class Limits:
 
     requests: tuple[Window, ...] = ()
     tokens: tuple[Window, ...] = ()
+    input_tokens: tuple[Window, ...] = ()
+    output_tokens: tuple[Window, ...] = ()
     concurrency: int | None = None
     spacing: float = 0.0
     credit: int | None = None
@@ -76,8 +85,13 @@ class Excess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """How a limit stands, as rate headers tell it: `reset` is seconds until nothing is used any more."""
+    """How a limit stands, as rate headers tell it: `reset` is seconds until nothing is used any more.
 
+    `unit` is what is counted, `seconds` the length of the window.
+    """
+
+    unit: Unit
+    seconds: float
     limit: int
     remaining: int
     reset: float
@@ -86,9 +100,10 @@ class Meter:
 class _Log:
     """What happened within one window."""
 
-    __slots__ = ("_entries", "_used", "window")
+    __slots__ = ("_entries", "_used", "unit", "window")
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, unit: Unit, window: Window) -> None:
+        self.unit = unit
         self.window = window
         self._entries: deque[tuple[float, int]] = deque()
         self._used = 0
@@ -118,7 +133,13 @@ class _Log:
         remaining = max(0, self.window.amount - self.used(now))
         last = self._entries[-1][0] if self._entries else None
         reset = 0.0 if last is None else last + self.window.seconds - now
-        return Meter(limit=self.window.amount, remaining=remaining, reset=reset)
+        return Meter(
+            unit=self.unit,
+            seconds=self.window.seconds,
+            limit=self.window.amount,
+            remaining=remaining,
+            reset=reset,
+        )
 
 
 class Gate:
@@ -126,54 +147,59 @@ class Gate:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._requests = [_Log(window) for window in _longest_first(limits.requests)]
-        self._tokens = [_Log(window) for window in _longest_first(limits.tokens)]
+        self._logs = [
+            _Log(unit, window)
+            for unit in _UNITS_OF_WINDOWS
+            for window in _longest_first(getattr(limits, unit))
+        ]
         self._inside = 0
         self._last = float("-inf")
         self._spent = 0
 
-    def excess(self, now: float, *, tokens: int, ceiling: int) -> Excess | None:
-        """Why a call of `tokens` tokens, which asks for up to `ceiling`, may not enter now."""
-        return next(self._excesses(now, tokens, ceiling), None)
+    def excess(self, now: float, *, tokens: int, ceiling: int, answer: int = 0) -> Excess | None:
+        """Why a call of `tokens` tokens, which asks for up to `ceiling`, may not enter now.
 
-    def enter(self, now: float, *, tokens: int) -> None:
+        `answer` of them are the answer's.
+        """
+        return next(
+            self._excesses(now, _amounts(tokens, answer), _amounts(ceiling, ceiling - tokens + answer)), None
+        )
+
+    def enter(self, now: float, *, tokens: int, answer: int = 0) -> None:
         """Book a call."""
         self._inside += 1
         self._last = now
         self._spent += tokens
-        for log in self._requests:
-            log.add(now, 1)
-        for log in self._tokens:
-            log.add(now, tokens)
+        amounts = _amounts(tokens, answer)
+        for log in self._logs:
+            log.add(now, amounts[log.unit])
 
     def leave(self) -> None:
         """A call that entered has ended."""
         self._inside -= 1
 
-    def requests(self, now: float) -> Meter | None:
-        """How the request window with the smallest part left stands; None where there is none."""
-        return tightest(log.meter(now) for log in self._requests)
+    def meters(self, now: float) -> Iterator[Meter]:
+        """How each window stands."""
+        return (log.meter(now) for log in self._logs)
 
-    def tokens(self, now: float) -> Meter | None:
-        """The same for tokens."""
-        return tightest(log.meter(now) for log in self._tokens)
-
-    def _excesses(self, now: float, tokens: int, ceiling: int) -> Iterator[Excess]:
+    def _excesses(
+        self, now: float, amounts: Mapping[Unit, int], ceilings: Mapping[Unit, int]
+    ) -> Iterator[Excess]:
         """What never passes comes first, then what passes last."""
-        limits = self._limits
-        for log in self._tokens:
-            if ceiling > log.window.amount:
-                yield _of_window(log, Kind.TOO_LARGE, "tokens", used=0, requested=ceiling, wait=None)
+        limits, tokens = self._limits, amounts["tokens"]
+        for log in self._logs:
+            if log.unit != "requests" and (most := ceilings[log.unit]) > log.window.amount:
+                yield _of_window(log, Kind.TOO_LARGE, used=0, requested=most, wait=None)
         if limits.credit is not None and self._spent + tokens > limits.credit:
             yield Excess(
                 kind=Kind.MONEY, unit="tokens", limit=limits.credit, used=self._spent, requested=tokens
             )
-        for logs, unit, amount in ((self._requests, "requests", 1), (self._tokens, "tokens", tokens)):
-            for log in logs:
-                if (used := log.used(now)) + amount > log.window.amount:
-                    kind = Kind.QUOTA if log.window.seconds >= DAY else Kind(unit)
-                    wait = log.wait(now, amount)
-                    yield _of_window(log, kind, unit, used=used, requested=amount, wait=wait)
+        for log in self._logs:
+            amount = amounts[log.unit]
+            if (used := log.used(now)) + amount > log.window.amount:
+                kind = Kind.REQUESTS if log.unit == "requests" else Kind.TOKENS
+                kind = Kind.QUOTA if log.window.seconds >= DAY else kind
+                yield _of_window(log, kind, used=used, requested=amount, wait=log.wait(now, amount))
         if limits.concurrency is not None and self._inside >= limits.concurrency:
             yield Excess(
                 kind=Kind.CONCURRENCY,
@@ -186,20 +212,25 @@ class Gate:
             yield Excess(kind=Kind.BURST, unit="requests", limit=1, used=1, requested=1, wait=wait)
 
 
-def tightest(meters: Iterable[Meter | None]) -> Meter | None:
-    """The meter with the smallest part left."""
-    known = [meter for meter in meters if meter is not None]
-    return min(known, key=lambda meter: meter.remaining / meter.limit, default=None)
+def _amounts(tokens: int, answer: int) -> Mapping[Unit, int]:
+    """What a call is, as each kind of window counts it."""
+    return {"requests": 1, "tokens": tokens, "input_tokens": tokens - answer, "output_tokens": answer}
+
+
+def tightest(meters: Iterable[Meter], unit: Unit, seconds: float | None = None) -> Meter | None:
+    """The meter with the least part left, of a unit and, if it is given, of windows of this length."""
+    meant = [meter for meter in meters if meter.unit == unit and seconds in {None, meter.seconds}]
+    return min(meant, key=lambda meter: meter.remaining / meter.limit, default=None)
 
 
 def _longest_first(windows: tuple[Window, ...]) -> list[Window]:
     return sorted(windows, key=lambda window: window.seconds, reverse=True)
 
 
-def _of_window(log: _Log, kind: Kind, unit: str, *, used: int, requested: int, wait: float | None) -> Excess:
+def _of_window(log: _Log, kind: Kind, *, used: int, requested: int, wait: float | None) -> Excess:
     return Excess(
         kind=kind,
-        unit=unit,
+        unit=log.unit.replace("_", " "),
         limit=log.window.amount,
         used=used,
         requested=requested,
@@ -212,8 +243,8 @@ def _of_window(log: _Log, kind: Kind, unit: str, *, used: int, requested: int, w
 
 _SPELLING = re.compile(r"(\w+)=([0-9]+(?:\.[0-9]+)?)(?:/(\w+))?", re.ASCII)
 _SPELLINGS = (
-    "requests=COUNT/UNIT, tokens=COUNT/UNIT (UNIT: second, minute, hour or day), concurrency=COUNT, "
-    "spacing=SECONDS or credit=TOKENS"
+    "requests=COUNT/UNIT, tokens=COUNT/UNIT, input_tokens=COUNT/UNIT, output_tokens=COUNT/UNIT "
+    "(UNIT: second, minute, hour or day), concurrency=COUNT, spacing=SECONDS or credit=TOKENS"
 )
 
 
@@ -240,6 +271,10 @@ def _with_limit(limits: Limits, text: str) -> Limits:
             return replace(limits, requests=(*limits.requests, window))
         case "tokens", _, Window():
             return replace(limits, tokens=(*limits.tokens, window))
+        case "input_tokens", _, Window():
+            return replace(limits, input_tokens=(*limits.input_tokens, window))
+        case "output_tokens", _, Window():
+            return replace(limits, output_tokens=(*limits.output_tokens, window))
         case "concurrency", None, _:
             return replace(limits, concurrency=amount)
         case "credit", None, _:

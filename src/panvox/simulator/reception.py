@@ -8,7 +8,7 @@ from panvox.simulator.chance import seeded
 from panvox.simulator.exchange import Call, Complaint, Declined, Reason, Speech, count_tokens
 from panvox.simulator.fleet import Fleet, VirtualModel, VirtualProvider
 from panvox.simulator.latency import Pace
-from panvox.simulator.limits import Excess, Gate, Limits, Meter, tightest
+from panvox.simulator.limits import Excess, Gate, Limits, Meter
 from panvox.simulator.offer import Listed, Offer
 from panvox.simulator.spelling import Spelling
 from panvox.simulator.spellings import find_spelling
@@ -32,23 +32,22 @@ class Turn:
         """Why it may not be let in now."""
         used = self.call.tokens + self.tokens
         ceiling = max(used, self.call.tokens + (self.call.max_tokens or 0))
-        told = (gate.excess(now, tokens=used, ceiling=ceiling) for gate in self.gates)
+        told = (gate.excess(now, tokens=used, ceiling=ceiling, answer=self.tokens) for gate in self.gates)
         return next(filter(None, told), None)
 
     def enter(self, now: float) -> None:
         """Book it at every gate."""
         for gate in self.gates:
-            gate.enter(now, tokens=self.call.tokens + self.tokens)
+            gate.enter(now, tokens=self.call.tokens + self.tokens, answer=self.tokens)
 
     def leave(self) -> None:
         """It has ended."""
         for gate in self.gates:
             gate.leave()
 
-    def meters(self, now: float) -> tuple[Meter | None, Meter | None]:
-        """The tightest limits on requests and on tokens."""
-        requests = tightest(gate.requests(now) for gate in self.gates)
-        return requests, tightest(gate.tokens(now) for gate in self.gates)
+    def meters(self, now: float) -> tuple[Meter, ...]:
+        """How all its limits stand."""
+        return tuple(meter for gate in self.gates for meter in gate.meters(now))
 
     def speech(self, *, identity: str, created: int) -> Speech:
         """What it will say."""

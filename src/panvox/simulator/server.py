@@ -149,7 +149,7 @@ class Simulator:
     def _declined(
         self, call: _Knock, voice: Voice, complaint: Complaint, standing: Standing | None = None
     ) -> web.StreamResponse:
-        page = voice.complain(replace(complaint, request=call.identity))
+        page = voice.complain(replace(complaint, request=call.identity, now=time.time()))
         return self._delivery(call, voice, standing).page(page)
 
     def _delivery(self, call: _Knock, voice: Voice, standing: Standing | None = None) -> Delivery:
@@ -220,7 +220,7 @@ class Simulator:
             case Page() as page:
                 return delivery.page(page)
             case Refuse(complaint):
-                told = replace(complaint, model=turn.model.name, request=identity)
+                told = replace(complaint, model=turn.model.name, request=identity, now=time.time())
                 return delivery.page(voice.complain(told))
             case Deviate(render):
                 return await delivery.utterance(render(speech), turn.pace)
@@ -256,7 +256,7 @@ class Simulator:
             case Page() as shown:
                 return delivery.page(shown)
             case Refuse(complaint):
-                return delivery.page(voice.complain(complaint))
+                return delivery.page(voice.complain(replace(complaint, now=time.time())))
             case Hang() | Drip() | Break() as act:
                 usual = Utterance(content_type=page.content_type, pieces=(page.body,))
                 return await delivery.interrupted(usual, Pace(first=0.0, interval=0.0), act)
@@ -329,5 +329,4 @@ class _Answer(NamedTuple):
 
 
 def _standing(call: _Knock, turn: Turn, now: float) -> Standing:
-    requests, tokens = turn.meters(now)
-    return Standing(request=call.identity, now=time.time(), requests=requests, tokens=tokens)
+    return Standing(request=call.identity, now=time.time(), meters=turn.meters(now))

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from panvox.simulator.exchange import Asked, Call, Complaint, Page, Render
-from panvox.simulator.limits import Meter
+from panvox.simulator.limits import Meter, Unit, tightest
 from panvox.simulator.offer import Offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What replies tell beside their answer: the id of the request and, at `now` (unix seconds), the limits.
-
-    A meter is None where there is no such limit.
-    """
+    """What replies tell beside their answer: the request's id, and its limits at `now` (unix seconds)."""
 
     request: str
     now: float
-    requests: Meter | None = None
-    tokens: Meter | None = None
+    meters: tuple[Meter, ...] = ()
+
+    def tightest(self, unit: Unit, seconds: float | None = None) -> Meter | None:
+        """The limit on a unit with the least part left, in windows of this length if it is given."""
+        return tightest(self.meters, unit, seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ The first half gives no answer; the second half is odd, and an answer all the sa
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from panvox.errors import Category
-from panvox.simulator.exchange import Speech, Utterance, page_of
+from panvox.simulator.exchange import Page, Speech, Utterance, page_of
 from panvox.simulator.faults.acts import THOUGHTS, Deviate, Fault
 from panvox.simulator.spellings.openai import (
     DONE,
@@ -76,6 +77,13 @@ def _stripped(piece: bytes) -> bytes:
     return re.sub(rb'data: \{"id".*?"choices"', b'data: {"choices"', piece).replace(b'"index":0,', b"")
 
 
+def _upstream_error(status: int, kind: str, said: str) -> Page:
+    """What OpenRouter answers when the provider behind it has declined the call, with that one's words."""
+    metadata = {"error_type": kind, "provider_name": "Acme", "raw": json.dumps({"error": {"message": said}})}
+    error = {"code": status, "message": "Provider returned error", "metadata": metadata}
+    return page_of({"error": error}, status=status)
+
+
 def _relay_error(code: int, message: str, kind: str) -> Chunk:
     """What a relay sends when its upstream fails after the head has gone out with status 200."""
     return Chunk(
@@ -101,6 +109,24 @@ _NO_ANSWER = (
             },
             status=400,
         ),
+    ),
+    Fault(
+        "upstream-rate-limited",
+        Category.RATE_LIMITED,
+        "429 of the provider behind a relay (OpenRouter)",
+        _upstream_error(429, "rate_limit_exceeded", "acme/m is temporarily rate-limited upstream"),
+    ),
+    Fault(
+        "upstream-unavailable",
+        Category.OVERLOADED,
+        "503 of the provider behind a relay",
+        _upstream_error(503, "provider_unavailable", "no instance is running"),
+    ),
+    Fault(
+        "upstream-unpaid",
+        Category.OVERLOADED,
+        "402 of the provider behind a relay: the relay's account is empty, not ours",
+        _upstream_error(402, "payment_required", "the spend limit is reached"),
     ),
     Fault(
         "error-in-200",

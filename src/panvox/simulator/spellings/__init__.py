@@ -1,7 +1,7 @@
 """The dialects that the simulator speaks, and the table of them.
 
 openai · vendor_lists · compatible        chat completions: their spelling, lists of vendors, addresses
-openrouter                                how a relay of chat completions refuses
+openrouter · rate_headers                 how a relay refuses, and how vendors tell their limits
 responses · anthropic · gemini · ollama   the other spellings
 … _models                                 where those are addressed, and how they list models
 cherry                                    Cherry Studio, which has one of its own and lends the others
@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 from panvox.errors import UsageError
 from panvox.simulator.spelling import Spelling
-from panvox.simulator.spellings import cherry, openrouter
+from panvox.simulator.spellings import cherry, openrouter, rate_headers
 from panvox.simulator.spellings.anthropic_models import Anthropic
 from panvox.simulator.spellings.compatible import Compatible
 from panvox.simulator.spellings.gemini_models import Gemini
@@ -24,9 +24,10 @@ from panvox.simulator.spellings.responses import Responses
 _SPELLINGS: tuple[Spelling, ...] = (
     Compatible(name="openai"),
     Compatible(name="openrouter", shelf="openrouter", root="/api/v1", author="acme/", voice=openrouter.VOICE),
-    Compatible(name="together", shelf="together", author="acme/"),
-    Compatible(name="groq", shelf="groq"),
-    Compatible(name="mistral", shelf="mistral"),
+    Compatible(name="together", shelf="together", author="acme/", voice=rate_headers.TOGETHER),
+    Compatible(name="groq", shelf="groq", voice=rate_headers.GROQ),
+    Compatible(name="cerebras", voice=rate_headers.CEREBRAS),
+    Compatible(name="mistral", shelf="mistral", voice=rate_headers.MISTRAL),
     Compatible(name="vllm", shelf="vllm"),
     Responses(),
     Anthropic(),

@@ -27,7 +27,7 @@ from panvox.simulator.exchange import (
     page_of,
     read_body,
 )
-from panvox.simulator.limits import Excess, Kind
+from panvox.simulator.limits import Excess, Kind, Unit
 from panvox.simulator.spelling import Standing, Voice
 from panvox.simulator.wording import duration, sentence
 
@@ -307,11 +307,14 @@ def retry_headers(wait: float) -> dict[str, str]:
 # --- rate headers ----------------------------------------------------------------------------------
 
 
+_UNITS: tuple[Unit, ...] = ("requests", "tokens")
+
+
 def headers(standing: Standing) -> dict[str, str]:
     """The id of the request, and how the limits stand."""
     told = {"x-request-id": standing.request}
-    for unit, meter in (("requests", standing.requests), ("tokens", standing.tokens)):
-        if meter is not None:
+    for unit in _UNITS:
+        if (meter := standing.tightest(unit)) is not None:
             told[f"x-ratelimit-limit-{unit}"] = str(meter.limit)
             told[f"x-ratelimit-remaining-{unit}"] = str(meter.remaining)
             told[f"x-ratelimit-reset-{unit}"] = duration(meter.reset)

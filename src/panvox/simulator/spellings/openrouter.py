@@ -53,7 +53,7 @@ _SPELLINGS: Mapping[Reason, _Spelling] = {
 def complain(complaint: Complaint) -> Page:
     """A refusal as a reply."""
     if isinstance(complaint.reason, Excess):
-        return _complain_of_excess(complaint.reason, complaint.model)
+        return _complain_of_excess(complaint.reason, complaint)
     spelling = _SPELLINGS[complaint.reason]
     usual = spelling.message.format(model=complaint.model, context=complaint.context, tokens=complaint.tokens)
     return _error(spelling._replace(message=complaint.message or usual))
@@ -66,16 +66,19 @@ def _error(spelling: _Spelling, headers: Mapping[str, str] | None = None) -> Pag
     return page_of({"error": body}, status=spelling.status, headers=headers)
 
 
-def _complain_of_excess(excess: Excess, model: str) -> Page:
+def _complain_of_excess(excess: Excess, complaint: Complaint) -> Page:
     if excess.kind is Kind.MONEY:
         return _error(_SPELLINGS[Reason.PAYMENT])
-    told = sentence(excess, where=f"for {model or 'this model'}")
+    told = sentence(excess, where=f"for {complaint.model or 'this model'}")
     if excess.unit == "requests" and excess.seconds in {60.0, DAY}:
         word = "day" if excess.seconds == DAY else "min"
         told = f"Rate limit exceeded: free-models-per-{word}. {told}"
     headers = {"X-RateLimit-Limit": str(excess.limit), "X-RateLimit-Remaining": "0"}
     if excess.wait is not None:
         headers["Retry-After"] = str(math.ceil(excess.wait))
+        headers["X-RateLimit-Reset"] = str(
+            math.ceil((complaint.now + excess.wait) * 1000)
+        )  # as clients read it
     return _error(_Spelling(429, "rate_limit_exceeded", told), headers)
 
 
