@@ -83,6 +83,12 @@ def test_usage_is_asked_for_only_where_that_is_understood() -> None:
     assert "stream_options" not in body(of("mistral").request(PARIS, "m", base_url=BASE, key=None))
 
 
+def test_cohere_is_not_asked_for_usage_and_lists_in_its_own_way() -> None:
+    assert "stream_options" not in body(of("cohere").request(PARIS, "m", base_url=BASE, key=None))
+    url = of("cohere").listing_request(base_url=VENDORS["cohere"].list_url, key=None).url
+    assert url == "https://api.cohere.ai/v1/models?endpoint=chat&page_size=1000"
+
+
 def test_a_seed_has_the_vendors_name() -> None:
     prompt = Prompt(messages=PARIS.messages, seed=7)
     found = body(of("mistral").request(prompt, "m", base_url=BASE, key=None))
