@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panvox.dialects.gemini import Gemini
-from panvox.errors import Malformed, Owner, PromptError, Retry
+from panvox.errors import Malformed, Owner, PromptError, Retry, UnknownModel
 from panvox.messages import (
     Answer,
     End,
@@ -82,12 +82,25 @@ def test_without_a_key_there_is_no_header_for_it() -> None:
         ("m-1.5", "models/m-1.5"),
         ("models/m", "models/m"),
         ("tunedModels/mine-7", "tunedModels/mine-7"),
-        ("a b?c#d", "models/a%20b%3Fc%23d"),
+        ("a b#c", "models/a%20b%23c"),
+        ("openrouter:google/gemini-2.5-pro", "models/openrouter:google/gemini-2.5-pro"),
+        ("publishers/google/models/m", "models/publishers/google/models/m"),
     ],
 )
 def test_a_model_stands_under_models_unless_its_name_has_a_place(model: str, path: str) -> None:
     url = GEMINI.request(PARIS, model, base_url=BASE, key=None).url
     assert url == f"{BASE}/{path}:streamGenerateContent?alt=sse"
+
+
+@pytest.mark.parametrize("model", ["../files", "models/../../v1/m", "m?key=x", "m&key=x"])
+def test_what_leads_elsewhere_is_not_the_name_of_a_model(model: str) -> None:
+    with pytest.raises(UnknownModel, match="cannot be the name of a model"):
+        GEMINI.request(PARIS, model, base_url=BASE, key=None)
+
+
+def test_what_a_proxy_says_is_no_part_of_the_answer() -> None:
+    events, _ = decode([FAILURES["the fault of a proxy after text"][0]], dialect=GEMINI)
+    assert events == [Text("Hi")]
 
 
 def test_every_kind_of_message_is_spelled() -> None:
@@ -362,7 +375,7 @@ def test_any_split_of_the_bytes_gives_the_same_events(name: str) -> None:
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_stream_that_is_cut_anywhere_is_never_a_whole_answer(name: str) -> None:
     wire = RECORDED[name]
-    whole = wire.rindex(b"}", 0, len(wire)) + 1  # with the last brace all is said
+    whole = wire.rindex(b"]" if name.endswith("json") else b"}") + 1  # with this bracket all is said
     for end in range(whole):
         events, fault = decode([wire[:end]], "", dialect=GEMINI)
         assert fault is not None, end
@@ -411,7 +424,7 @@ def test_events_and_array_say_the_same_and_any_cut_says_less(
     if not said.lstrip().startswith("<think>"):
         assert fold(expected).text == said + "Amen"
     wire = array(*values)
-    cut = data.draw(st.integers(0, wire.rindex(b"}")))
+    cut = data.draw(st.integers(0, len(wire) - 1))
     events, fault = decode([wire[:cut]], dialect=GEMINI)
     assert fault is not None
     assert not any(isinstance(event, End | Reasoning) for event in events[len(expected) :])

@@ -60,7 +60,13 @@ TOKENS_PER_DAY = (TOKENS, "GenerateContentInputTokensPerModelPerDay-FreeTier", "
 def test_a_spent_day_is_a_quota_however_soon_google_wants_us_back() -> None:
     for quotas in ([PER_DAY], [PER_MINUTE, PER_DAY], [TOKENS_PER_MINUTE, TOKENS_PER_DAY]):
         found = spent(*quotas)
-        assert (found.category, found.retry) == (Category.OUT_OF_QUOTA, Retry.OTHER_KEY)
+        assert (found.category, found.retry, found.wait) == (Category.OUT_OF_QUOTA, Retry.OTHER_KEY, None)
+
+
+def test_a_spent_day_keeps_a_wait_that_may_be_its_own() -> None:
+    later = {**RETRY_INFO, "retryDelay": "7200s"}
+    found = fault(429, error(429, "RESOURCE_EXHAUSTED", SPENT, violations(PER_DAY), later))
+    assert (found.category, found.wait) == (Category.OUT_OF_QUOTA, 7200.0)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +94,7 @@ def test_a_quota_of_nothing_means_that_the_model_is_not_for_this_account() -> No
         message=f"{SPENT}\n* Quota exceeded for metric: {REQUESTS}, limit: 0\nPlease retry in 37.4s.",
     )
     assert {told.category, said.category} == {Category.FORBIDDEN}
+    assert {told.wait, said.wait} == {None}
 
 
 @pytest.mark.parametrize(

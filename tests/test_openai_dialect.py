@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from panvox.dialects.chunk_calls import Calls
+from panvox.dialects.chunks import Call
 from panvox.dialects.openai import OpenAI
 from panvox.dialects.think_tags import ThinkTags
 from panvox.errors import Category, Owner, PromptError, Retry
@@ -317,6 +319,26 @@ def test_a_whole_stream_becomes_the_answer_it_spells(name: str, expected: Answer
     events, fault = decode([recorded_streams()[name]])
     assert fault is None
     assert fold(events) == expected
+
+
+class Counted(str):
+    """An id that counts how often ids are compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_each_call_of_a_tool_costs_the_same_however_many_came_before() -> None:
+    calls = Calls()
+    pieces = [Call(id=Counted(number)) for number in range(2000)]
+    assert [calls.piece(piece).index for piece in pieces * 2] == [*range(2000)] * 2
+    assert Counted.compared < 5 * 4000
 
 
 # --- ends that are no answer -----------------------------------------------------------------------

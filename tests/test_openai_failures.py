@@ -133,7 +133,7 @@ SEVEN_KINDS = {
         ),
         Category.OUT_OF_QUOTA,
         "RESOURCE_EXHAUSTED",
-        37.0,
+        None,
     ),
     "a limit that stays for hours": (
         partial(fault, 429, openai("Rate limit exceeded"), retry_after="40000"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.dialects import json_array, ndjson
+from panvox.dialects import json_array, ndjson, sse
 from panvox.dialects.replies import Splitter
 from panvox.errors import Malformed
 from tests.wire import json_values
@@ -80,6 +80,17 @@ def test_an_element_comes_with_its_last_bracket_and_a_line_with_its_line_feed() 
     assert list(array.feed(b", {")) == []
     assert list(lines.feed(b"{}")) == []
     assert [event.data for event in lines.feed(b"\n{")] == [b"{}"]
+
+
+@pytest.mark.parametrize(
+    ("wire", "cut_off"),
+    [(b"", True), (b"[", True), (b"[{}", True), (b"[{}, ", True), (b"[{}]", False), (b"[[]] [", False)],
+)
+def test_only_an_array_shows_by_itself_that_it_was_cut(wire: bytes, cut_off: bool) -> None:
+    array, lines = json_array.Splitter(), ndjson.Splitter()
+    split(array, wire)
+    split(lines, wire)
+    assert (array.cut_off, lines.cut_off, sse.Splitter().cut_off) == (cut_off, False, False)
 
 
 @given(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
 
-from panvox.errors import PromptError
+from panvox.errors import PromptError, UnknownModel
 from panvox.protocols import Quirks
 
 _LONGEST_START = 40  # characters of an address that are quoted
@@ -19,6 +19,14 @@ def address(base_url: str, path: str, *queries: str) -> str:
     base, _, query = base_url.partition("?")
     asked = "&".join(filter(None, (query, *queries)))
     return f"{base.rstrip('/')}/{path}{'?' if asked else ''}{asked}"
+
+
+def step(model: str, *, safe: str = "") -> str:
+    """The name of a model as a part of an address, where `safe` letters stay; raises `UnknownModel`."""
+    try:
+        return quote(model, safe=safe)
+    except UnicodeEncodeError as error:
+        raise _unknown(error) from None
 
 
 def key_headers(key: str | None, quirks: Quirks, *, usual: str = "Authorization") -> dict[str, str]:
@@ -35,7 +43,15 @@ def head(fields: Mapping[str, object], quirks: Quirks) -> bytes:
     """The beginning of a JSON object, for a tail to follow: `fields`, and what the vendor wants besides."""
     besides = {name: msgspec.Raw(text.encode()) for name, text in quirks.body}
     whole = {**fields, **besides}
-    return msgspec.json.encode(whole)[:-1] + b"," if whole else b"{"
+    return document(whole)[:-1] + b"," if whole else b"{"
+
+
+def document(fields: Mapping[str, object]) -> bytes:
+    """A JSON object that holds the name of a model; raises `UnknownModel` for a name that is not text."""
+    try:
+        return msgspec.json.encode(fields)
+    except UnicodeEncodeError as error:
+        raise _unknown(error) from None
 
 
 def tail(fields: Mapping[str, object]) -> bytes:
@@ -44,8 +60,17 @@ def tail(fields: Mapping[str, object]) -> bytes:
     try:
         return msgspec.json.encode(told)[1:]
     except UnicodeEncodeError as error:
-        letters = error.object[error.start : error.end].encode("unicode_escape").decode()
-        raise PromptError(f"The prompt holds {letters}, which is half a character and not text.") from None
+        raise PromptError(
+            f"The prompt holds {_letters(error)}, which is half a character and not text."
+        ) from None
+
+
+def _unknown(error: UnicodeEncodeError) -> UnknownModel:
+    return UnknownModel(f"The model's name holds {_letters(error)}, which is half a character and not text.")
+
+
+def _letters(error: UnicodeEncodeError) -> str:
+    return error.object[error.start : error.end].encode("unicode_escape").decode()
 
 
 def schema(text: str, whose: str) -> object:

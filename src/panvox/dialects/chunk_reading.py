@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from panvox.dialects import chunks
 from panvox.dialects.answering import Answering
+from panvox.dialects.chunk_calls import Calls
 from panvox.dialects.chunk_usage import merge, usage_of
-from panvox.dialects.chunks import Call, Choice, Chunk, Delta, Function, reasoning_of, stray, text_of
+from panvox.dialects.chunks import Call, Choice, Chunk, Delta, reasoning_of, stray, text_of
 from panvox.dialects.foreign import excerpt
 from panvox.dialects.refusals import stream_failure
 from panvox.dialects.replies import unreadable
 from panvox.dialects.sse import ServerEvent
-from panvox.messages import Event, ToolCallDelta
+from panvox.messages import Event
 
 
 class ChunkReading:
@@ -20,7 +21,7 @@ class ChunkReading:
 
     def __init__(self) -> None:
         self._answering = Answering()
-        self._calls = _Calls()
+        self._calls = Calls()
 
     def event(self, event: ServerEvent, events: list[Event]) -> bool:
         """Read one event; true for `[DONE]`."""
@@ -95,45 +96,6 @@ class ChunkReading:
             self._answering.count(merge(self._answering.usage, found), events)
 
 
-class _Calls:
-    """Which pieces of tool calls belong together, where a provider leaves that to guessing."""
-
-    __slots__ = ("_ids", "_places")
-
-    def __init__(self) -> None:
-        self._ids: list[str] = []  # of each call so far
-        self._places: dict[int, int] = {}  # the provider's index → ours
-
-    def piece(self, call: Call) -> ToolCallDelta:
-        """The event for the next piece."""
-        function = call.function or Function()
-        place = self._place(call.index, call.id or "", bool(function.name))
-        return ToolCallDelta(place, call.id or "", function.name or "", function.arguments or "")
-
-    def _place(self, index: int | None, identity: str, named: bool) -> int:
-        """The call that the piece belongs to.
-
-        An index decides, unless it comes with another id and another name: some give every call index 0.
-        Without an index (Mistral, Together) a new id or a name begins a call.
-        """
-        place = self._places.get(index) if index is not None else self._latest(identity, named)
-        if place is not None:
-            known = self._ids[place]
-            if not (named and identity and known and identity != known):
-                self._ids[place] = known or identity
-                return place
-        self._ids.append(identity)
-        place = len(self._ids) - 1
-        if index is not None:
-            self._places[index] = place
-        return place
-
-    def _latest(self, identity: str, named: bool) -> int | None:
-        if identity in self._ids and identity:
-            return self._ids.index(identity)
-        return None if identity or named or not self._ids else len(self._ids) - 1
-
-
 def _raise_error(chunk: Chunk, data: bytes) -> None:
     """Raise the `Failure` that a chunk tells of, if it does."""
     if chunk.error:
@@ -141,7 +103,7 @@ def _raise_error(chunk: Chunk, data: bytes) -> None:
     if isinstance(chunk.x_groq, dict) and chunk.x_groq.get("error"):
         raise stream_failure(chunk.x_groq["error"])
     if chunk.choices is None and chunk.usage is None:
-        fields = stray(data)  # perhaps an error without its wrapper, as vLLM's
+        fields = _stray(data)  # perhaps an error without its wrapper, as vLLM's
         named = fields.get("message") and (fields.get("code") or fields.get("type"))
         if named or fields.get("object") == "error":
             raise stream_failure(fields)
@@ -150,6 +112,14 @@ def _raise_error(chunk: Chunk, data: bytes) -> None:
 def _chunk(data: bytes) -> Chunk:
     try:
         return chunks.read(data)
+    except ValueError:
+        raise unreadable("not a JSON object", data) from None
+
+
+def _stray(data: bytes) -> dict[str, object]:
+    """All fields of a chunk; one that was skipped over may be nested too deeply to be read."""
+    try:
+        return stray(data)
     except ValueError:
         raise unreadable("not a JSON object", data) from None
 

@@ -47,17 +47,28 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_complaint(body: bytes) -> Complaint:
     """What the body of an error says; never raises."""
-    if is_page(body):
-        title = page_title(body) or "The provider answered with a page without a title."
-        return Complaint(message=title, page=True)
-    try:
-        return complaint_in(parse(body)) if len(body) <= _LARGEST_BODY else Complaint(message=excerpt(body))
-    except ValueError:
-        return Complaint(message=excerpt(body))
+    return _read(body, 0)
 
 
 def complaint_in(value: object) -> Complaint:
     """What an error says that stands in a reply; never raises."""
+    return _complaint(value, 0)
+
+
+def _read(body: bytes, depth: int) -> Complaint:
+    """`depth` tells how many relays handed it on."""
+    if is_page(body):
+        title = page_title(body) or "The provider answered with a page without a title."
+        return Complaint(message=title, page=True)
+    try:
+        return (
+            _complaint(parse(body), depth) if len(body) <= _LARGEST_BODY else Complaint(message=excerpt(body))
+        )
+    except ValueError:
+        return Complaint(message=excerpt(body))
+
+
+def _complaint(value: object, depth: int) -> Complaint:
     if isinstance(value, list) and value:
         value = value[0]
     if not isinstance(value, dict):
@@ -69,7 +80,7 @@ def complaint_in(value: object) -> Complaint:
     codes = tuple(_codes(error, metadata, availability, details))
     violations = list(_violations(details))
     return Complaint(
-        message=excerpt(_upstream_words(metadata) or _sentence(error)),
+        message=excerpt(_upstream_words(metadata, depth) or _sentence(error)),
         codes=tuple(code.lower() for code in codes),
         code=codes[0] if codes else "",
         status=_status(error),
@@ -120,12 +131,14 @@ def _status(error: Mapping[str, object]) -> int | None:
     return None
 
 
-def _upstream_words(metadata: Mapping[str, object]) -> str:
+def _upstream_words(metadata: Mapping[str, object], depth: int) -> str:
     """The words of the provider behind a relay, which OpenRouter hands on as they came."""
     raw = metadata.get("raw")
+    if depth >= _DEEPEST:
+        return ""
     if isinstance(raw, str):
-        return read_complaint(raw.encode("utf-8", errors="replace")).message
-    return complaint_in(raw).message if raw else ""
+        return _read(raw.encode("utf-8", errors="replace"), depth + 1).message
+    return _complaint(raw, depth + 1).message if raw else ""
 
 
 def _waits(
@@ -170,7 +183,8 @@ def _sentence(value: object, depth: int = 0) -> str:
         case dict() if depth < _DEEPEST:
             found = (_sentence(value.get(name), depth + 1) for name in _SENTENCES)
             said_first = next(filter(None, found), "")
-            place = ".".join(str(step) for step in items_at(value, "loc")[:5])
+            steps = (step for step in items_at(value, "loc")[:5] if isinstance(step, str | int))
+            place = ".".join(map(str, steps))
             return f"{place}: {said_first}" if place and said_first else said_first
         case _:
             return ""

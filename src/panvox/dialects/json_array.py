@@ -51,6 +51,11 @@ class Splitter:
         pending, self._pending = bytes(self._pending).strip(), bytearray()
         return ServerEvent(pending) if pending else None
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether the bracket at the end of the array has not come."""
+        return not self._over
+
     def _next_mark(self, data: bytes, at: int) -> int | None:
         """Where the next byte stands that changes anything."""
         if self._escaped and at < len(data):

@@ -36,6 +36,11 @@ class Splitter:
         line, self._pending = bytes(self._pending).strip(), bytearray()
         return ServerEvent(line) if line else None
 
+    @property
+    def cut_off(self) -> bool:
+        """Never: a stream of lines may end after any of them."""
+        return False
+
     def _measure(self, size: int) -> None:
         if size > self._limit:
             raise Malformed(

@@ -118,10 +118,20 @@ def _failure(
         owner=Owner.PROVIDER if code == "upstream" else None,
         retry=Retry.NEVER if final else None,
         status=status,
-        wait=None if final or kind.retry is Retry.NEVER else wait,
+        wait=None if final else _wait(complaint, kind, wait),
         code=code,
         request_id=excerpt(complaint.request_id, limit=100),
     )
+
+
+def _wait(complaint: Complaint, kind: type[Failure], told: float | None) -> float | None:
+    """When to come back, where that can help.
+
+    Google tells with a spent day, or with a quota of nothing, how soon a minute has passed.
+    """
+    short = told is not None and told < _LONG_WAIT
+    of_less = complaint.quotas and (kind is Forbidden or (kind is OutOfQuota and short))
+    return None if kind.retry is Retry.NEVER or of_less else told
 
 
 def _hint(complaint: Complaint, status: int | None, kind: type[Failure], code: str) -> str | None:

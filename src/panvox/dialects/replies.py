@@ -64,6 +64,11 @@ class Splitter(Protocol):
         """The piece that was not complete, if anything is left."""
         ...
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether the bytes so far show by themselves that more must come."""
+        ...
+
 
 Splitters = Mapping[bytes, Callable[[], Splitter]]
 """How streams that are no server-sent events are split, by their first byte."""
@@ -175,6 +180,8 @@ class _Stream:
                     raise  # else it was cut off in the middle, which the missing end tells
         if self._head and not any(self._head.startswith(f) or f.startswith(self._head) for f in _FIELDS):
             raise unreadable("not a stream of events", self._head)
+        if self._splitter.cut_off:
+            raise Truncated("The stream closed without saying that the answer is complete: it has no end.")
         self._reading.end(events, complete=False)
 
     def _take(self, event: sse.ServerEvent, events: list[Event]) -> bool:

@@ -65,6 +65,11 @@ class Splitter:
         block, self._pending = bytes(self._pending), bytearray()
         return _parse(block)
 
+    @property
+    def cut_off(self) -> bool:
+        """Never: a stream of events may end after any of them."""
+        return False
+
     def _lines(self, data: bytes) -> bytes:
         """`data` without byte order mark and with line feeds for all line ends, in any split."""
         if self._bom is not None:

@@ -31,7 +31,6 @@ DEVIATIONS: dict[str, tuple[bytes, Answer]] = {
     "none": (stream(HI, STOP), answer()),
     "one JSON array": (array(HI, STOP), answer()),
     "one JSON array on one line": (array(HI, STOP).replace(b"\n", b"").replace(b"\r", b""), answer()),
-    "one JSON array that is never closed": (array(HI, STOP).rstrip(b"\n]"), answer()),
     "more after the array": (array(HI, STOP) + b"\n[{]", answer()),
     "an array of one": (array(event("Hi", finish="STOP")), answer()),
     "brackets and quotes in the text": (array(event('{"]\\"['), STOP), answer('{"]\\"[')),
@@ -65,6 +64,11 @@ DEVIATIONS: dict[str, tuple[bytes, Answer]] = {
     "no blank line at the end": (stream(HI, STOP).rstrip(), answer()),
     "no space after the colon": (stream(HI, STOP).replace(b"data: ", b"data:"), answer()),
     "an empty prompt feedback": (stream({**HI, "promptFeedback": {}}, STOP), answer()),
+    "a block that is none": (
+        stream({"promptFeedback": {"blockReason": "BLOCKED_REASON_UNSPECIFIED"}}, HI, STOP),
+        answer(),
+    ),
+    "a reason as relays write it": (stream(HI, ended("stop")), answer()),
     "thoughts": (stream(THOUGHT, HI, STOP), answer(reasoning="hm")),
     "thoughts and text in one event": (
         stream(event({"text": "hm", "thought": True}, "Hi", finish="STOP")),
@@ -118,6 +122,7 @@ DEVIATIONS: dict[str, tuple[bytes, Answer]] = {
     "a whole reply over several lines": (array(event("Hi", finish="STOP"))[1:-1], answer()),
 }  # fmt: skip
 
+PROXY = "upstream connect error or disconnect/reset before headers"
 ERROR = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
 QUOTA = {"error": {"code": 429, "message": "Resource has been exhausted.", "status": "RESOURCE_EXHAUSTED"}}
 
@@ -128,6 +133,12 @@ FAILURES: dict[str, tuple[bytes, Category, str]] = {
     "closed after the bracket": (b"[", Category.TRUNCATED, "without saying"),
     "an empty array": (b"[]", Category.TRUNCATED, "without saying"),
     "closed inside of an element": (array(HI, STOP)[:-20], Category.TRUNCATED, "without saying"),
+    "closed before the bracket": (array(HI, STOP).rstrip(b"\n]"), Category.TRUNCATED, "without saying"),
+    "closed between elements that all have a reason": (
+        array(event("H", finish="STOP"), event("i", finish="STOP")).partition(b"\r\n")[0],
+        Category.TRUNCATED,
+        "without saying",
+    ),
     "closed inside of a string": (b'[{"candidates": [{"content": "', Category.TRUNCATED, "without saying"),
     "closed inside of an event": (stream(HI, b'data: {"candidates'), Category.TRUNCATED, "without saying"),
     "closed inside of a whole reply": (b'{"candidates": [{"content"', Category.TRUNCATED, "in the middle"),
@@ -188,6 +199,21 @@ FAILURES: dict[str, tuple[bytes, Category, str]] = {
         stream(event("upstream connect error, reset before headers", finish="OTHER")),
         Category.OVERLOADED,
         "upstream connect error",
+    ),
+    "the fault of a proxy as a reason": (
+        stream(HI, ended(PROXY)),
+        Category.OVERLOADED,
+        f"broken off: {PROXY}",
+    ),
+    "the fault of a proxy after text": (
+        stream(HI, event(PROXY, finish="OTHER")),
+        Category.OVERLOADED,
+        f"broken off: {PROXY}",
+    ),
+    "the fault of a proxy before its reason": (
+        stream(HI, event(PROXY), ended("OTHER")),
+        Category.OVERLOADED,
+        f"broken off: {PROXY}",
     ),
     "an error in the stream": (stream(HI, ERROR), Category.OVERLOADED, "overloaded"),
     "an error in the stream, as an array": (array(HI, ERROR), Category.OVERLOADED, "overloaded"),

@@ -11,12 +11,11 @@ A stream, and a reply that OpenAI would give, are read as well. Addresses that a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 import msgspec
 
 from panvox.dialects import refusals
-from panvox.dialects.calls import address, key_headers
+from panvox.dialects.calls import address, key_headers, step
 from panvox.dialects.cherry.encoding import encode
 from panvox.dialects.cherry.reading import CherryReading
 from panvox.dialects.model_lists import read_listings
@@ -40,7 +39,7 @@ class Cherry(msgspec.Struct, frozen=True):
         """The call that asks `model`; raises `InvalidRequest` for what this form has no words for."""
         return Request(
             method="POST",
-            url=address(base_url, f"models/{quote(model, safe='')}/chat", self.quirks.query),
+            url=address(base_url, f"models/{step(model)}/chat", self.quirks.query),
             headers={
                 "Content-Type": "application/json",
                 "Accept": "application/json",

@@ -17,17 +17,20 @@ from urllib.parse import quote
 import msgspec
 
 from panvox.dialects import json_array, refusals
-from panvox.dialects.calls import address, key_headers
+from panvox.dialects.calls import address, key_headers, step
+from panvox.dialects.foreign import excerpt
 from panvox.dialects.gemini.encoding import encode
 from panvox.dialects.gemini.listings import read_listings
 from panvox.dialects.gemini.reading import EventReading
 from panvox.dialects.replies import ReplyDecoder
-from panvox.errors import Failure
+from panvox.errors import Failure, UnknownModel
 from panvox.messages import Prompt
 from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
 
 _KEY_HEADER = "x-goog-api-key"
 _LARGEST_PAGE = 1000
+_PLACES = ("models/", "tunedModels/")
+_IN_NO_NAME = ("..", "?", "&")
 _SPLITTERS = {b"[": json_array.Splitter}  # the stream as it comes without `alt=sse`
 
 
@@ -87,6 +90,11 @@ class Gemini(msgspec.Struct, frozen=True):
 
 
 def _path(model: str) -> str:
-    """Where a model stands: under `models/`, unless its name has a place of its own (`tunedModels/…`)."""
-    name = quote(model, safe="/:@.-_~")
-    return name if "/" in name else f"models/{name}"
+    """Where a model stands: under `models/`, unless its name says so itself, or that it is a tuned one.
+
+    Raises `UnknownModel` for what Google's own client (`google.genai`) takes for no name.
+    """
+    if any(mark in model for mark in _IN_NO_NAME):
+        raise UnknownModel(f"{excerpt(model, limit=100)!r} cannot be the name of a model of Google's.")
+    name = step(model, safe="/:@.-_~")
+    return name if name.startswith(_PLACES) else f"models/{name}"

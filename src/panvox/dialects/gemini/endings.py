@@ -6,6 +6,7 @@ The words, and what they stand for, are those of `FinishReason` and `BlockedReas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -13,11 +14,13 @@ import msgspec
 from panvox.dialects.foreign import excerpt
 from panvox.errors import Failure, Forbidden, InvalidRequest, Malformed, Owner, Refused, Retry
 
-UNSPECIFIED = frozenset({"", "FINISH_REASON_UNSPECIFIED"})
-"""Words that say that the model goes on."""
+UNSPECIFIED = frozenset({"", "BLOCKED_REASON_UNSPECIFIED", "FINISH_REASON_UNSPECIFIED"})
+"""Words that say that nothing has ended, and nothing was blocked."""
 
 UNCLEAR = frozenset({"OTHER"})
 """Words behind which a proxy hides its own fault, with the text of it where the answer should be."""
+_WORD = re.compile(r"\w*", re.ASCII)
+_FAULT_OF_PROXY = re.compile(r"upstream connect error\b|upstream request timeout\b|no healthy upstream\b")
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,16 @@ _ENDINGS: Mapping[str, Ending] = {
     ),
     "UNEXPECTED_TOOL_CALL": _BROKEN_CALL,
 }
+
+
+def is_word(reason: str) -> bool:
+    """Whether a reason to stop is a word, in whatever case relays write it, and no sentence of a proxy."""
+    return _WORD.fullmatch(reason) is not None
+
+
+def is_fault_of_proxy(text: str) -> bool:
+    """Whether `text` begins as Envoy's own replies do, which stands before Google's servers."""
+    return _FAULT_OF_PROXY.match(text) is not None
 
 
 def failure_of(reason: str, sentence: str) -> Failure | None:

@@ -3,6 +3,9 @@
 Each has the shape of a whole reply; its text is only the next piece, its counts are totals so far. There is
 no mark of the end: the last event has a reason to stop. Older servers put `STOP` into every event and
 another reason, if there is one, into the last, so the last one counts.
+
+The price: server-sent events of such a server that are cut between two of them look like a whole answer, and
+are taken for one. An array shows by its missing bracket that it was cut.
 """
 
 from __future__ import annotations
@@ -34,12 +37,13 @@ _PARTS_OF_A_REPLY = ("candidates", "promptFeedback", "usageMetadata", "modelVers
 class EventReading:
     """Takes the events of one answer in order; implements `panvox.dialects.replies.Reading`."""
 
-    __slots__ = ("_answering", "_calls", "_counts", "_reason", "_sentence")
+    __slots__ = ("_answering", "_calls", "_counts", "_latest", "_reason", "_sentence")
 
     def __init__(self) -> None:
         self._answering = Answering()
         self._calls = 0
         self._counts: dict[str, int] = {}
+        self._latest = ""  # the last piece of text
         self._reason = ""  # the last reason to stop
         self._sentence = ""  # and what was said with it
 
@@ -77,11 +81,13 @@ class EventReading:
 
     def _take_candidate(self, candidate: _Fields, events: list[Event]) -> None:
         reason = text_at(candidate, "finishReason")
+        if not endings.is_word(reason):
+            raise Overloaded(f"The answer was broken off: {excerpt(reason, limit=300)}")
         if reason not in endings.UNSPECIFIED:
             self._reason, self._sentence = reason, text_at(candidate, "finishMessage")
         content = fields_at(candidate, "content")
         parts = [part for part in items_at(content, "parts") if isinstance(part, dict)]
-        if reason in endings.UNCLEAR and not self._answering.begun:
+        if reason in endings.UNCLEAR:
             self._raise_hidden_fault(parts)
         for part in parts:
             self._take_part(part, events)
@@ -92,6 +98,7 @@ class EventReading:
             if text:
                 self._answering.reasoning(text, events)
         elif text:
+            self._latest = text
             self._answering.text(text, events)
         call = fields_at(part, "functionCall")
         if name := text_at(call, "name"):
@@ -121,14 +128,16 @@ class EventReading:
     def _raise_blocked(self, feedback: _Fields) -> None:
         """Raise the failure of a prompt that was blocked, if it was."""
         blocked = text_at(feedback, "blockReason")
-        if blocked and not self._answering.begun:
+        if blocked not in endings.UNSPECIFIED and not self._answering.begun:
             raise endings.blocked(blocked, text_at(feedback, "blockReasonMessage"))
 
     def _raise_hidden_fault(self, parts: list[dict[str, object]]) -> None:
-        """Raise what a proxy says in place of an answer."""
-        said = excerpt("".join(text_at(part, "text") for part in parts), limit=300)
-        if said:
-            raise Overloaded(f"The answer was broken off before it began: {said}", code=self._reason)
+        """Raise what a proxy says in place of an answer, or after a part of one."""
+        said = excerpt("".join(text_at(part, "text") for part in parts) or self._latest, limit=300)
+        begun = self._answering.begun
+        if said and (not begun or endings.is_fault_of_proxy(said)):
+            when = "" if begun else " before it began"
+            raise Overloaded(f"The answer was broken off{when}: {said}", code=self._reason)
 
 
 def _told(usage: _Fields) -> Iterator[tuple[str, int]]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 
 from panvox.dialects import ndjson
-from panvox.dialects.calls import address, key_headers
+from panvox.dialects.calls import address, document, key_headers
 from panvox.dialects.ollama import troubles
 from panvox.dialects.ollama.encoding import encode
 from panvox.dialects.ollama.listings import add_details, read_listings
@@ -72,7 +72,7 @@ class Ollama(msgspec.Struct, frozen=True):
 
     def detail_request(self, model: str, *, base_url: str, key: str | None) -> Request | None:
         """The call that tells what a model can do and how much it can read."""
-        return self._post("api/show", base_url, key, (msgspec.json.encode({"model": model}),))
+        return self._post("api/show", base_url, key, (document({"model": model}),))
 
     def detailed(self, listing: Listing, body: bytes) -> Listing:
         """The listing with context and capabilities; unchanged where `body` cannot be read."""

@@ -18,9 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-import msgspec
-
-from panvox.dialects.calls import embedded, schema, tail
+from panvox.dialects.calls import document, embedded, schema, tail
 from panvox.dialects.fields import Fields, arguments_of, given, limit_of, merged
 from panvox.errors import PromptError
 from panvox.messages import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
@@ -32,7 +30,7 @@ _ASSUMED = {"stream": True, "truncate": False, "shift": False}
 
 def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
     """Head and tail of the JSON body that asks `model`; raises `PromptError` for what cannot be written."""
-    return msgspec.json.encode({"model": model})[:-1] + b",", _tail(prompt, quirks)
+    return document({"model": model})[:-1] + b",", _tail(prompt, quirks)
 
 
 @lru_cache(maxsize=_KEPT)
