@@ -161,7 +161,7 @@ def test_conflicts_are_contradictions_between_witnesses_and_not_with_rules() -> 
         title=[Claim("Another", "models.dev")],
     )
     listing = Listing(id="m-thinking", name="One", capabilities=("tools",), context=10)
-    found = record(listing, facts=facts)
+    found = record(listing, facts=facts, p__=ModelFacts(context=5))
     assert set(conflicts(found)) == {"prices.input", "capabilities.tools"}
     assert [claim.source for claim in conflicts(found)["capabilities.tools"]] == ["list", "models.dev"]
     assert found.entry.capabilities == (Capability.TEXT, Capability.TOOLS)

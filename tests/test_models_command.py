@@ -166,6 +166,11 @@ def test_lists_are_sorted_and_cut_and_what_is_unknown_comes_last(folder: Path) -
     assert names("--sort", "price", "provider:router", cwd=folder)[0] == "router/acme/coder-1:free"
     assert names("--sort=-price", "--limit", "1", cwd=folder) == ["router/acme/grand"]
     assert names("--sort", "context", cwd=folder)[-1] == "router/acme/short-coder"
+    assert names("--sort", "-price", "--limit", "1", cwd=folder) == ["router/acme/grand"]
+    page = panvox("models", "provider:router", "--sort", "released", cwd=folder).stdout
+    assert page.splitlines()[0].split()[:2] == ["model", "released"]
+    for wrong_form in (("--limit", "0"), ("--json", "--csv"), ("--explain", "--csv")):
+        assert panvox("models", *wrong_form, cwd=folder).returncode == 2
     wrong = panvox("models", "--sort", "colour", cwd=folder)
     assert wrong.returncode == 2
     assert "there are name, provider" in wrong.stderr
@@ -229,6 +234,42 @@ def test_in_a_terminal_a_long_list_comes_a_screen_at_a_time(folder: Path) -> Non
     child.close()
 
 
+def test_colour_can_be_switched_off(folder: Path) -> None:
+    assert names(cwd=folder)
+    said = {}
+    for name, variables in {"on": {}, "off": {"NO_COLOR": "1"}, "dumb": {"TERM": "dumb"}}.items():
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "panvox", "models", "--no-pager", "free"],
+            cwd=str(folder),
+            dimensions=(40, 100),
+            timeout=20,
+            env={**os.environ, **variables},  # noqa: TID251 - the cleaned one of the test
+        )
+        child.expect(pexpect.EOF)
+        said[name] = child.before.decode()
+        child.close()
+    assert {name: "\x1b[" in text for name, text in said.items()} == {"on": True, "off": False, "dumb": False}
+
+
+def test_why_a_provider_is_absent_is_told_where_a_selection_finds_nothing(folder: Path) -> None:
+    file = folder / "panvox.toml"
+    file.write_text(file.read_text() + '\n[[providers]]\nid = "groq"\n')
+    done = panvox("models", "groq/*", cwd=folder)
+    assert done.returncode == 2
+    assert "GROQ_API_KEY is not set" in done.stderr
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_costs_nothing_else(folder: Path) -> None:
+    home = Path(os.environ["HOME"])  # noqa: TID251 - that of the test
+    (home / "cache").mkdir()
+    (home / "cache" / "panvox").touch()
+    done = panvox("models", cwd=folder)
+    assert done.returncode == 0
+    assert "router/acme/coder-1" in done.stdout
+    assert "neither lists nor probes can be kept" in done.stderr
+
+
 # --- one model, contradictions, changes --------------------------------------------------------------
 
 
@@ -246,14 +287,21 @@ def test_all_that_is_known_of_a_model_is_shown_with_who_says_so(folder: Path) ->
 
 
 def test_contradictions_are_listed(folder: Path) -> None:
-    file = folder / "panvox.toml"
-    file.write_text(file.read_text() + '\n[models."router/acme/coder-1"]\ncontext = 65536\n')
-    done = panvox("models", "conflicts", cwd=folder)
-    assert "router/acme/coder-1" in done.stdout
-    assert "65,536 (settings)" in done.stdout
-    assert "131,072 (list)" in done.stdout
-    told = json.loads(panvox("models", "conflicts", "--json", cwd=folder).stdout)
-    assert [claim["source"] for claim in told["claims"]] == ["settings", "list"]
+    real = model("openai/gpt-4.1", replace(CODER, prices=cost("9", "9")), context=1_047_576)
+    fleet = Fleet((VirtualProvider("router", dialect="openrouter", models=(real,)),))
+    with served(fleet, folder):
+        file = folder / "panvox.toml"
+        text = file.read_text().replace("free = true\n", 'vendor = "openrouter"\n')
+        file.write_text(text + '\n[models."router/*"]\ncontext = 65536\n')
+        done = panvox("models", "conflicts", cwd=folder, OPENROUTER_API_KEY="sk-simulated")
+        data = panvox("models", "conflicts", "--json", cwd=folder, OPENROUTER_API_KEY="sk-simulated").stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["router/openai/gpt-4.1", "prices.input", "9", "$/M", "tokens", "(list)"] in [
+        row[:6] for row in rows
+    ]
+    assert "context" not in done.stdout, "what the settings decide contradicts nobody"
+    told = {each["field"]: each["claims"] for each in map(json.loads, data.splitlines())}
+    assert [claim["source"] for claim in told["prices.output"]][:2] == ["list", "models.dev"]
 
 
 def test_what_changed_since_the_lists_before_is_told(tmp_path: Path) -> None:
@@ -341,6 +389,13 @@ def test_doctor_finds_panels_that_cannot_be_read(ailing: Path) -> None:
     done = panvox("doctor", cwd=ailing)
     assert "panels.bad: " in done.stdout
     assert "panels.fine" not in done.stdout
+
+
+def test_doctor_is_not_content_with_half(ailing: Path) -> None:
+    assert panvox("doctor", cwd=ailing).returncode == 0
+    file = ailing / "panvox.toml"
+    file.write_text(file.read_text() + '\n[[providers]]\nid = "groq"\n')
+    assert panvox("doctor", cwd=ailing).returncode == 3
 
 
 # --- providers ---------------------------------------------------------------------------------------

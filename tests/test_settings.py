@@ -332,6 +332,12 @@ allow_plain_http = "yes"
     )
 
 
+def test_a_port_that_cannot_be_is_what_is_wrong(project: Path) -> None:
+    assert wrong(project, "", PROXY_URL="http://proxy.example:99999") == [
+        "environment: PROXY_URL = 'http://proxy.example:99999': must have a port from 0 to 65535"
+    ]
+
+
 @pytest.mark.parametrize("provider", ["id = 'ollama'", "id = 'mine'\nbase_url = 'http://localhost:1/v1'"])
 def test_a_proxy_to_this_machine_is_a_mistake(project: Path, provider: str) -> None:
     text = f"[[providers]]\n{provider}\nproxy = "

@@ -7,9 +7,12 @@ from panvox.errors import Failure, failure_from
 MASK = "***"
 
 
+_SHORTEST = 6  # characters; what is shorter keeps nothing secret, and stands in many words by chance
+
+
 def masked(text: str, secret: str | None) -> str:
     """`text` without `secret`: some providers repeat the key that they refuse."""
-    return text.replace(secret, MASK) if secret else text
+    return text.replace(secret, MASK) if secret and len(secret) >= _SHORTEST else text
 
 
 def without_secret(failure: Failure, secret: str | None) -> Failure:

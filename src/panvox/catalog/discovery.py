@@ -158,7 +158,7 @@ class _Looking:
     async def _fetch(self, request: Request, dialect: Dialect, transport: Transport) -> bytes:
         async with transport.send(request, connect_timeout=self._deadline) as reply:
             body = b"".join([piece async for piece in reply.chunks()])
-            if key := self._source.plain_key:
+            if (key := self._source.plain_key) and masked(key, key) == MASK:
                 body = body.replace(key.encode(), MASK.encode())  # some repeat it, and lists are kept
             if reply.status != 200:
                 raise dialect.failure(reply.status, reply.headers, body)

@@ -102,14 +102,15 @@ def load_records(folder: Path, index: Index) -> tuple[Record, ...] | None:
     return records.records if records is not None and records.made == index.made else None
 
 
-def save(folder: Path, index: Index, records: tuple[Record, ...]) -> None:
-    """Keep an index and its records, if that is possible, and no more than the latest few."""
-    if write(folder / f"records-{index.fingerprint}", Records(made=index.made, records=records)):
-        write(folder / f"index-{index.fingerprint}", index)
+def save(folder: Path, index: Index, records: tuple[Record, ...]) -> bool:
+    """Keep an index and its records, and no more than the latest few; whether that was possible."""
+    kept = write(folder / f"records-{index.fingerprint}", Records(made=index.made, records=records))
+    kept = kept and write(folder / f"index-{index.fingerprint}", index)
     for kind in ("index", "records"):
         with suppress(OSError):
             for old in sorted(folder.glob(f"{kind}-*"), key=_changed, reverse=True)[_MOST:]:
                 old.unlink(missing_ok=True)
+    return kept
 
 
 def doors(urls: Iterable[str]) -> tuple[Door, ...]:

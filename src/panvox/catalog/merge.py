@@ -207,6 +207,10 @@ def _amount(claim: Claim) -> float:
     return claim.value if isinstance(claim.value, int | float) else 0.0
 
 
+_NAMED = tuple(set(Capability) - {Capability.FREE, Capability.LOCAL})
+"""What the settings name or deny in one list; the others follow from `free` and from the address."""
+
+
 def _derive(
     claims: dict[str, list[Claim]],
     source: Source,
@@ -231,7 +235,7 @@ def _derive(
     if fixed:
         named = claims.pop("capabilities")[0]
         words = named.value if isinstance(named.value, tuple) else ()
-        for capability in Capability:
+        for capability in _NAMED:
             told = claims.setdefault(f"capabilities.{capability}", [])
             told.insert(0, Claim(capability.value in words, named.source, None, named.note))
 
@@ -307,5 +311,5 @@ def conflicts(record: Record) -> dict[str, tuple[Claim, ...]]:
     return {field: claims for field, claims in told.items() if len(claims) > 1 and differ(claims)}
 
 
-_FOLLOWS = frozenset({"name", "context", "modalities", "prices", "address"})
-"""Sources that are rules, not witnesses: they fill gaps and contradict nobody."""
+_FOLLOWS = frozenset({"name", "context", "modalities", "prices", "address", "measured", "settings"})
+"""Sources that are rules or decisions, not witnesses: they fill gaps or override, and contradict nobody."""

@@ -23,6 +23,11 @@ MAX_TOKENS = 512
 PASSING = 3600.0
 """Seconds after which a silence, or a refusal that passes by itself, proves nothing any more."""
 
+_OUR_OWN = frozenset(
+    {State.UNREACHABLE.value, State.LOCAL_UNAVAILABLE.value, State.INTERNAL.value, State.UNAUTHORISED.value}
+)
+"""What says more of the network, the key or us than of the model; told, and not remembered."""
+
 _PASSING = frozenset({State.RATE_LIMITED.value, State.OUT_OF_QUOTA.value})
 _EXCERPT = 120  # characters of what was said
 _LIVES: Mapping[State, Life] = {
@@ -110,7 +115,8 @@ class Probes:
     def keep(self, probes: Iterable[Probe]) -> bool:
         """Add `probes` to those there, each in place of an earlier one; whether that was possible."""
         with self._alone():
-            return write(self._file, _Kept(self._all() | {probe.model: probe for probe in probes}))
+            added = {probe.model: probe for probe in probes if probe.state not in _OUR_OWN}
+            return write(self._file, _Kept(self._all() | added))
 
     def _all(self) -> dict[str, Probe]:
         kept = read(self._file, _Kept)

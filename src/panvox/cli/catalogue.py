@@ -5,10 +5,8 @@ What the first way needs loads in milliseconds. The second asks providers, and s
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +14,7 @@ from panvox.catalog.entries import Catalogue, Probe, Record
 from panvox.catalog.index import load_index, load_records
 from panvox.catalog.probes import Probes
 from panvox.cli.figures import age, plural
+from panvox.cli.terminal import Passing
 from panvox.settings.places import catalogue_folder, fingerprint
 
 if TYPE_CHECKING:
@@ -82,26 +81,15 @@ def _asked(settings: Path | None, *, refresh: bool) -> Found:
             made.append(await session.assembled(refresh=refresh))
         return 0
 
-    with notice("asking providers for their models …"):
+    waiting = Passing()
+    waiting.show("asking providers for their models …")
+    try:
         run(lambda _: put_together())
+    finally:
+        waiting.clear()
     if not made:
         raise KeyboardInterrupt
     assembled = made[0]
     panels = {name: tuple(patterns) for name, patterns in loaded.panels.items()}
     probes = _probes(assembled.catalogue, loaded.catalogue.probe_age)
     return Found(assembled.catalogue, panels, probes, assembled.records)
-
-
-@contextmanager
-def notice(text: str) -> Iterator[None]:
-    """While inside, a line on standard error says what is waited for, if that is a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    sys.stderr.write(f"\x1b[2m{text}\x1b[0m")
-    sys.stderr.flush()
-    try:
-        yield
-    finally:
-        sys.stderr.write("\r\x1b[2K")
-        sys.stderr.flush()

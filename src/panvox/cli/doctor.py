@@ -21,8 +21,9 @@ from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
 from panvox.cli.options import SettingsFile, load_settings, without_store
 from panvox.cli.process import run
+from panvox.cli.terminal import Passing
 from panvox.cli.text import one_line, safe_json
-from panvox.errors import SelectionError, SettingsError
+from panvox.errors import Category, SelectionError, SettingsError
 from panvox.messages import Outcome
 from panvox.settings import Settings, WayOut
 
@@ -30,6 +31,12 @@ if TYPE_CHECKING:  # `panvox.open` brings it
     from panvox.compose.session import Session
 
 DEADLINE = 60.0
+HINTS = {
+    Category.TIMED_OUT: f"It was given {DEADLINE:g} s: it may be busy, or gone. Ask again later.",
+    Category.UNAUTHORISED: "Check the key of this provider: `panvox providers` names its variable.",
+}
+"""Where the usual advice is to call the doctor, or to use an option that only others have."""
+
 EXCERPT = 24
 ENOUGH_FILES = 1024
 SMALL = ("nano", "mini", "lite", "flash", "small", "tiny", "haiku", "instant", "8b", "4b", "3b", "1b")
@@ -55,7 +62,8 @@ def doctor(
 ) -> int:
     """Check that everything works, with a real answer from each provider.
 
-    One cheap model of each provider is asked once for one word. The exit code is 1 if none of them answers.
+    One cheap model of each provider is asked once for one word. The exit code is 0 if all is well, 3 if
+    something is not, and 1 if no model answers.
     """
     say = _say_json if json else _say
     try:
@@ -66,7 +74,14 @@ def doctor(
     return run(lambda _: _doctor(loaded, say))
 
 
-async def _doctor(settings: Settings, say: Callable[[Check], None]) -> int:
+async def _doctor(settings: Settings, tell: Callable[[Check], None]) -> int:
+    well = True
+
+    def say(check: Check) -> None:
+        nonlocal well
+        well = well and check.ok
+        tell(check)
+
     say(_settings(settings))
     for check in _selections(settings):
         say(check)
@@ -79,20 +94,27 @@ async def _doctor(settings: Settings, say: Callable[[Check], None]) -> int:
         for check in _listed(catalogue):
             say(check)
         answered = await _ask_each(session, cheapest(catalogue.entries, await session.probes()), say)
-    return Exit.ANSWERED if answered else Exit.NOTHING
+    return Exit.NOTHING if not answered else Exit.ANSWERED if well else Exit.PARTIAL
 
 
 async def _ask_each(session: Session, chosen: Sequence[Entry], say: Callable[[Check], None]) -> bool:
     """Ask these models for a word, which is kept as a probe; whether any has answered."""
     answered = False
+    waiting, open_ = Passing(), {entry.name: None for entry in chosen}
 
     def hear(outcome: Outcome, _: Probe) -> None:
         nonlocal answered
         answered = answered or outcome.answered
+        open_.pop(outcome.member.name, None)
+        waiting.clear()
         say(_asked(outcome))
+        if open_:
+            waiting.show(f"waiting for {', '.join(map(one_line, open_))}")
 
     if chosen:
+        waiting.show(f"asking {', '.join(map(one_line, open_))}")
         await session.probe(chosen, heard=hear, deadline=DEADLINE)
+    waiting.clear()
     return answered
 
 
@@ -197,7 +219,7 @@ def _asked(outcome: Outcome) -> Check:
         subject=outcome.member.provider,
         ok=outcome.answered,
         said=said,
-        hint=fault.hint if fault else "",
+        hint=HINTS.get(fault.category, fault.hint) if fault else "",
         duration=outcome.duration,
     )
 

@@ -21,7 +21,7 @@ TEMPLATE = """\
 # deadline = 120.0                  # seconds that one turn may take at most
 # wait = "all"                      # all, first, first:3, deadline:20, quorum, quorum:0.7, fast, fast:10
 # max_tokens = 1000                 # tokens of an answer at most; left to the provider if unset
-# models = ["openai/*", "!*mini*"]  # which models are asked without --models; all that are found if unset
+# models = ["openai/*", "!*mini*"]  # which models are asked without --models; see paid_limit if unset
 # paid_limit = 25                   # how many models that may cost money are asked without a selection
 # max_prompt_bytes = 4194304        # bytes of a prompt at most
 

@@ -82,6 +82,30 @@ COLUMNS = (
 )
 
 
+_SHOWN_ANYWAY = ("name", "provider", "context", "price", "price.in", "price.out", "strength")
+
+
+def table(
+    entries: Sequence[Entry], probes: Mapping[str, Probe], sorted_by: str = ""
+) -> tuple[tuple[Column, ...], Rows]:
+    """Headings, and a row for each entry; what they are sorted by is among them."""
+    by = sorted_by.removeprefix("-")
+    if not by or by in _SHOWN_ANYWAY:
+        return COLUMNS, rows(entries, probes)
+    read = FIELDS[by].value
+    values = (read(entry, probes.get(entry.name)) for entry in entries)
+    heads = (COLUMNS[0], Column(by, right=True), *COLUMNS[1:])
+    return heads, [
+        (row[0], _told(value), *row[1:]) for row, value in zip(rows(entries, probes), values, strict=True)
+    ]
+
+
+def _told(value: float | str | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:,.12g}"
+
+
 def rows(entries: Iterable[Entry], probes: Mapping[str, Probe]) -> Iterator[tuple[str | Cell, ...]]:
     """A row for each entry; prices are in USD per million tokens."""
     now = time.time()

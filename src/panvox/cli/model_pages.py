@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated
 
 import msgspec
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 from panvox.catalog.changes import Change, changes
 from panvox.catalog.entries import Claim, Entry, Probe, Record
 from panvox.catalog.merge import conflicts as conflicts_of
-from panvox.cli import listing
+from panvox.cli import listing, terminal
 from panvox.cli.catalogue import NONE_FOUND, found
 from panvox.cli.columns import Cell, Column, styled
 from panvox.cli.exits import Exit
@@ -56,7 +57,7 @@ def show(
 
 
 def _say(record: Record, probe: Probe | None) -> None:
-    entry, colour = record.entry, sys.stdout.isatty()
+    entry, colour = record.entry, terminal.colour(sys.stdout)
     title = f"  {one_line(entry.title)}" if entry.title and entry.title != entry.model else ""
     print(styled(one_line(entry.name), "bold", colour=colour) + title)
     if entry.kin and entry.kin != entry.lineage:
@@ -64,29 +65,31 @@ def _say(record: Record, probe: Probe | None) -> None:
     if probe is not None:
         print(f"last probe: {listing.heard(probe)}")
     print()
-    rows = [row for field, claims in record.claims.items() for row in _claim_rows(field, claims)]
-    table(_CLAIMS, rows, paged=False)
+    for line in _claims(record, colour=colour):
+        print(line)
 
 
-_CLAIMS = (
-    Column("field"),
-    Column("value", flexible=True),
-    Column("source"),
-    Column("told", style="dim"),
-    Column("where", flexible=True, style="dim"),
-)
+_FIELD, _VALUE = 27, 20
+"""Cells of the first two columns."""
 
 
-def _claim_rows(field: str, claims: Sequence[Claim]) -> Iterator[tuple[str | Cell, ...]]:
-    for number, claim in enumerate(claims):
-        value = _shown(field, claim)
-        yield (
-            "" if number else field,
-            Cell(value, "dim") if number else value,
-            one_line(claim.source),
-            "" if claim.at is None else day(claim.at),
-            one_line(claim.note),
-        )
+def _claims(record: Record, *, colour: bool) -> Iterator[str]:
+    """All claims, the one that holds first; where each stands is beside it, or below if there is no room."""
+    room = terminal.width() or 10_000
+    for field, claims in record.claims.items():
+        for number, claim in enumerate(claims):
+            value, since = _shown(field, claim), "" if claim.at is None else f", {day(claim.at)}"
+            name = "" if number else field
+            left = f"{name:<{_FIELD}}{value:<{_VALUE}}  {one_line(claim.source)}{since}"
+            note = one_line(claim.note)
+            yield styled(left.rstrip(), "dim" if number else "", colour=colour) + (
+                f"  {styled(note, 'dim', colour=colour)}"
+                if note and len(left) + 2 + len(note) <= room
+                else ""
+            )
+            if note and len(left) + 2 + len(note) > room:
+                for part in wrap(note, max(20, room - _FIELD - 2)):
+                    yield " " * (_FIELD + 2) + styled(part, "dim", colour=colour)
 
 
 def _shown(field: str, claim: Claim) -> str:
@@ -183,7 +186,8 @@ def diff(*, json: Json = False, refresh: Refresh = False, settings: SettingsFile
     if not before:
         print("there are no earlier lists to compare with yet", file=sys.stderr)
     elif not json:
-        print(f"{plural(len(told), 'change')} at {plural(len(asked_before), 'provider')}", file=sys.stderr)
+        changed = {change.model.partition("/")[0] for change in told}
+        print(f"{plural(len(told), 'change')} at {plural(len(changed), 'provider')}", file=sys.stderr)
     warn(problem.message for problem in there.catalogue.problems)
     sys.stdout.flush()
     return Exit.ANSWERED
@@ -196,7 +200,7 @@ def _before(settings: Path | None) -> tuple[Entry, ...]:
 
 
 def _change(change: Change) -> str:
-    colour = sys.stdout.isatty()
+    colour = terminal.colour(sys.stdout)
     sign, style = {"new": ("+", "green"), "gone": ("-", "red")}.get(change.kind, ("~", "yellow"))
     detail = f"  {change.field}: {one_line(change.was)} → {one_line(change.now)}" if change.field else ""
     return f"{styled(sign, style, colour=colour)} {one_line(change.model)}{detail}"

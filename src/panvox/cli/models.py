@@ -7,7 +7,6 @@ The list itself is here and loads little, so that thousands of models show at on
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,13 +16,13 @@ from cyclopts import App, Parameter
 
 from panvox.catalog.entries import Entry
 from panvox.catalog.selection import Explanation, explain, select
-from panvox.cli import columns, listing, pager
+from panvox.cli import columns, listing, pager, terminal
 from panvox.cli.catalogue import NONE_FOUND, Found, found, told_age
 from panvox.cli.exits import Exit
 from panvox.cli.figures import plural
 from panvox.cli.options import SettingsFile, warn
 from panvox.cli.text import one_line, safe_json
-from panvox.errors import UsageError
+from panvox.errors import SelectionError, UsageError
 
 app = App(
     name="models",
@@ -52,6 +51,7 @@ class Form:
         Parameter(
             metavar="FIELD",
             show_default=False,
+            allow_leading_hyphen=True,
             help="Sort by name, provider, lineage, context, output, price, price.in, price.out, released, "
             "strength, strength.code, strength.math, latency or first-token; -FIELD turns the order around.",
         ),
@@ -120,10 +120,14 @@ def _check(form: Form) -> None:
 
 
 def chosen(selection: tuple[str, ...], there: Found) -> tuple[Entry, ...]:
-    """The entries that a selection means. Raises `SelectionError`."""
-    return select(
-        selection, there.catalogue.entries, panels=there.panels, probes=there.probes, probes_last=math.inf
-    )
+    """The entries that a selection means. Raises `SelectionError`, after what may be the reason for it."""
+    try:
+        return select(
+            selection, there.catalogue.entries, panels=there.panels, probes=there.probes, probes_last=math.inf
+        )
+    except SelectionError:
+        warn(problem.message for problem in there.catalogue.problems)
+        raise
 
 
 def _print(entries: list[Entry], there: Found, form: Form) -> None:
@@ -133,7 +137,8 @@ def _print(entries: list[Entry], there: Found, form: Form) -> None:
     elif form.csv:
         sys.stdout.write(listing.csv_text(entries, there.probes))
     elif entries:
-        table(listing.COLUMNS, listing.rows(entries, there.probes), paged=not form.no_pager)
+        heads, rows = listing.table(entries, there.probes, form.sort)
+        table(heads, rows, paged=not form.no_pager)
         shown = (
             f"{plural(len(entries), 'model')} shown, of "
             if len(entries) < len(there.catalogue.entries)
@@ -147,15 +152,15 @@ def _print(entries: list[Entry], there: Found, form: Form) -> None:
 
 def table(heads: tuple[columns.Column, ...], rows: listing.Rows, *, paged: bool = True) -> None:
     """Print rows below their headings, as wide as the terminal, or as they need where there is none."""
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    pager.show(list(columns.lines(heads, rows, width=width, colour=terminal)), paged=paged)
+    colour = terminal.colour(sys.stdout)
+    pager.show(list(columns.lines(heads, rows, width=terminal.width(), colour=colour)), paged=paged)
 
 
 def _explain(selection: tuple[str, ...], there: Found, form: Form) -> None:
     reasons = explain(
         selection, there.catalogue.entries, panels=there.panels, probes=there.probes, probes_last=math.inf
     )
+    number = sum(each.chosen for each in reasons)
     told = sorted(reasons, key=lambda each: not each.chosen)[: form.limit]
     if form.json:
         for each in told:
@@ -171,8 +176,7 @@ def _explain(selection: tuple[str, ...], there: Found, form: Form) -> None:
         for each in told
     )
     table(heads, rows, paged=not form.no_pager)
-    number = sum(each.chosen for each in told)
-    print(f"\n{plural(number, 'model')} in, {len(told) - number:,} out", file=sys.stderr)
+    print(f"\n{plural(number, 'model')} in, {len(reasons) - number:,} out", file=sys.stderr)
 
 
 def _explained(each: Explanation) -> str:

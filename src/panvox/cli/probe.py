@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import msgspec
 from cyclopts import Parameter
 
 from panvox.catalog.entries import Entry, Life, Probe
-from panvox.cli import listing
+from panvox.cli import listing, terminal
 from panvox.cli.catalogue import found
 from panvox.cli.columns import styled
 from panvox.cli.exits import Exit
@@ -19,6 +20,7 @@ from panvox.cli.figures import plural
 from panvox.cli.models import Json, Selection, chosen
 from panvox.cli.options import SettingsFile, load_settings, warn, without_store
 from panvox.cli.process import run
+from panvox.cli.terminal import Passing
 from panvox.cli.text import one_line, safe_json
 from panvox.errors import UsageError
 from panvox.messages import Outcome
@@ -74,11 +76,18 @@ def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json
 
     loaded = without_store(load_settings(file))
     heard: list[Probe] = []
+    open_ = {entry.name: None for entry in entries}
+    waiting = Passing()
     width = max(len(one_line(entry.name)) for entry in entries)
 
     def hear(_: Outcome, each: Probe) -> None:
         heard.append(each)
+        open_.pop(each.model, None)
+        waiting.clear()
         print(_probe_json(each) if json else _line(each, len(heard), len(entries), width), flush=True)
+
+        if open_:
+            waiting.show(f"waiting for {len(open_):,} more: {', '.join(map(one_line, islice(open_, 20)))}")
 
     async def ask() -> int:
         async with open_session(loaded) as session:
@@ -86,7 +95,9 @@ def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json
                 warn(["what the probes found cannot be kept: the cache folder cannot be written"])
         return 0
 
-    if run(lambda _: ask()) == Exit.INTERRUPTED:
+    code = run(lambda _: ask())
+    waiting.clear()
+    if code == Exit.INTERRUPTED:
         print(f"panvox: interrupted; {plural(len(heard), 'probe')} kept", file=sys.stderr)
         raise KeyboardInterrupt
     return heard
@@ -95,7 +106,7 @@ def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json
 def _line(each: Probe, number: int, of: int, width: int) -> str:
     word, style = listing.LIVES[each.life]
     count = f"{number:>{len(str(of))}}/{of}"
-    colour = sys.stdout.isatty()
+    colour = terminal.colour(sys.stdout)
     return (
         f"{styled(count, 'dim', colour=colour)}  {styled(word.ljust(7), style, colour=colour)}  "
         f"{one_line(each.model).ljust(width)}  {listing.heard(each)}"

@@ -103,7 +103,7 @@ def _local(models: int) -> Standing:
 
 def _other(row: Vendor) -> Standing:
     """A vendor that is not asked, and what would change that."""
-    key = f"set {' or '.join(row.key_env)}" if row.key_env else "none needed"
+    key = f"set {' or '.join(row.key_env)}" if row.key_needed else "none needed"
     return Standing(
         provider=row.id, title=row.title, dialect=row.dialect, address=row.base_url, key=key, used=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import socket
 import sys
@@ -14,6 +15,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from panvox.catalog.cache import Lists
+from panvox.catalog.index import Door
 from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
 from panvox.cli.process import Interrupts, run
@@ -230,6 +232,7 @@ def _serve(fleet: Fleet, options: ServingOptions, question: str) -> int:
             return _serve_until_stopped(fleet, listener, options.speed, hints)
         file = SettingsFile(options.settings)
         content = settings_for(fleet, url=url_of(listener))
+        _check_alone(options.settings, url_of(listener))
         file.write(content)
         try:
             hints = _with_settings(fleet, options.settings, question)
@@ -237,6 +240,20 @@ def _serve(fleet: Fleet, options: ServingOptions, question: str) -> int:
         finally:
             if not options.keep_settings:
                 file.remove(content)
+
+
+def _check_alone(file: Path, url: str) -> None:
+    """Raises `UsageError` where a simulator that still runs has written the settings that are there."""
+    try:
+        others = set(re.findall(r'base_url = "(http://[^/"]+)', file.read_text(encoding="utf-8"))) - {url}
+    except (OSError, UnicodeDecodeError):
+        return
+    for other in sorted(others):
+        if (door := Door.at(other)).open:
+            raise UsageError(
+                f"{file} belongs to a simulator that still runs at {door.host}:{door.port}; end that one, "
+                "or name another file with --settings, or use --no-settings"
+            )
 
 
 def _serve_until_stopped(fleet: Fleet, listener: socket.socket, speed: float, hints: list[str]) -> int:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
+
 from panvox.catalog.assembly import Assembled, assemble
 from panvox.catalog.cache import AT_HOME, FAILED, Kept, Lists, due
 from panvox.catalog.discovery import Offer, Ways, discover
@@ -30,6 +32,7 @@ from panvox.providers.weights import find_weights
 from panvox.settings import Settings
 from panvox.settings.places import catalogue_folder
 
+_UNWRITABLE = "neither lists nor probes can be kept: {} cannot be written"
 _QUANTISATION = re.compile(r"\.(i?q\d|b?f\d\d)[^.]*$")
 
 
@@ -84,11 +87,12 @@ class Shelf:
             ages=_ages(offers),
             marks={source.provider: source.mark for source in self.sources},
         )
-        if self._settings.fingerprint:
-            self._keep_index(whole, offers)
+        if self._settings.fingerprint and not self._keep_index(whole, offers):
+            problem = Problem(provider="cache", message=f"cache: {_UNWRITABLE.format(catalogue_folder())}")
+            whole = msgspec.structs.replace(whole, problems=(*whole.problems, problem))
         return whole
 
-    def _keep_index(self, whole: Assembled, offers: Sequence[tuple[Source, Offer]]) -> None:
+    def _keep_index(self, whole: Assembled, offers: Sequence[tuple[Source, Offer]]) -> bool:
         now = time.time()
         index = Index(
             fingerprint=self._settings.fingerprint,
@@ -104,7 +108,7 @@ class Shelf:
             entries=whole.catalogue.entries,
             problems=whole.problems,
         )
-        save(catalogue_folder(), index, whole.records)
+        return save(catalogue_folder(), index, whole.records)
 
     def _until(self, source: Source, offer: Offer, now: float) -> float:
         max_age = self._settings.catalogue.max_age

@@ -222,12 +222,18 @@ def _misspelt(where: str) -> Failure:
     )
 
 
+_OF_ANOTHER_HOST = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+
 def _untrusted(error: Exception, where: str, way: WayOut) -> Failure:
     reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+    of_another = getattr(error, "verify_code", 0) in _OF_ANOTHER_HOST
     return Unreachable(
         f"The certificate of {where} is not trusted: {quoted(reason)}.",
         retry=Retry.NEVER,
-        hint=f"If it is your own, name the file of its authority in {way.ca_setting}.",
+        hint="It belongs to another host: check the provider's base_url, and who answers under that name."
+        if of_another
+        else f"If it is your own, name the file of its authority in {way.ca_setting}.",
     )
 
 

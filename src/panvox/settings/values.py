@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -75,9 +76,13 @@ def _parts(url: str, *schemes: str) -> SplitResult:
     sentence = f"must be an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
     try:
         parts = urlsplit(url)
-        _ = parts.port  # read here, since it is only checked when it is read
     except ValueError:
         raise ValueError(sentence) from None
+    try:
+        _ = parts.port  # read here, since it is only checked when it is read
+    except ValueError:
+        port = parts.netloc.rpartition(":")[2]
+        raise ValueError("must have a port from 0 to 65535" if port.isdigit() else sentence) from None
     if parts.scheme not in schemes or not parts.hostname or not re.fullmatch(r"[!-~]+", url):
         raise ValueError(sentence)
     return parts
@@ -94,6 +99,11 @@ def _existing(path: Path, info: ValidationInfo) -> Path:
     if info.context and not path.is_file():
         raise ValueError(f"must be a file; there is none at {path}")
     return path
+
+
+def _iso(value: object) -> object:
+    """TOML has dates of its own, without quotes."""
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _several(patterns: object) -> object:
@@ -122,7 +132,9 @@ Word = Annotated[
     str, _matching(r"[a-z0-9][a-z0-9-]{0,99}", "must be lower-case letters, digits and dashes, at most 100")
 ]
 IsoDate = Annotated[
-    str, _matching(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "must be a date such as 2026-03-01")
+    str,
+    BeforeValidator(_iso),
+    _matching(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "must be a date such as 2026-03-01"),
 ]
 Ability = Annotated[str, AfterValidator(_ability)]
 Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
