@@ -23,7 +23,7 @@ from tests.wire.dialects import SPOKEN, Spoken
 BASE = "http://127.0.0.1:9/v1"
 PARIS = Prompt.of("Paris?")
 MADE = {name: make(Quirks()) for name, make in DIALECTS.items()}
-TYPES = ["", "application/json", "text/event-stream; charset=utf-8", "application/x-ndjson", "text/plain"]
+TYPES = ["", "application/json", "text/event-stream; charset=utf-8", "text/plain"]
 
 
 @pytest.fixture(params=DIALECTS)
@@ -130,8 +130,31 @@ def test_a_name_that_is_not_text_is_the_name_of_no_model(dialect: Dialect) -> No
 
 # --- replies ---------------------------------------------------------------------------------------
 
+ANSWERS = [(name, reply) for name, spoken in SPOKEN.items() for reply in spoken.answers]
+FAILURES = [(name, reply) for name, spoken in SPOKEN.items() for reply in spoken.failures]
 WIRES = [(name, wire) for name, spoken in SPOKEN.items() for wire in spoken.wires]
 RECORDED = [(name, wire) for name, spoken in SPOKEN.items() for wire in spoken.recorded]
+
+
+@pytest.mark.parametrize(("name", "reply"), ANSWERS)
+def test_an_answer_is_read_in_every_spelling(name: str, reply: str) -> None:
+    wire, expected = SPOKEN[name].answers[reply]
+    for content_type in TYPES:
+        events, fault = decode([wire], content_type, dialect=MADE[name])
+        assert (fold(events), fault) == (expected, None)
+        assert [event for event in events if isinstance(event, End)] == events[-1:]
+
+
+@pytest.mark.parametrize(("name", "reply"), FAILURES)
+def test_an_end_that_is_no_answer_is_a_typed_failure(name: str, reply: str) -> None:
+    wire, category, said = SPOKEN[name].failures[reply]
+    events, fault = decode([wire], "", dialect=MADE[name])
+    assert fault is not None
+    assert (fault.category, said in fault.message) == (category, True), fault
+    assert not any(isinstance(event, End) for event in events)
+    assert fault.hint
+    assert len(fault.message) <= 500
+    assert fault.message.isprintable()
 
 
 @pytest.mark.parametrize(("name", "reply"), WIRES)
@@ -198,7 +221,9 @@ MARKS = [
 
 
 @settings(deadline=None)
-@given(st.sampled_from([*DIALECTS]), st.sampled_from([*TYPES, "text/html"]), st.data())
+@given(
+    st.sampled_from([*DIALECTS]), st.sampled_from([*TYPES, "application/x-ndjson", "text/html"]), st.data()
+)
 def test_bytes_of_any_kind_are_an_answer_or_a_failure(name: str, kind: str, data: st.DataObject) -> None:
     shreds = st.sampled_from([*MARKS, *SPOKEN[name].pieces]) | st.binary(max_size=9)
     pieces = data.draw(st.lists(shreds, max_size=30))

@@ -31,7 +31,7 @@ from panvox.messages import (
     UsageReport,
 )
 from tests.wire import FOLDER, chunk, decode, fold, stream
-from tests.wire.deviations import COUNTED, DEVIATIONS, FAILURES, HI, NO_CHOICES, STOP, USAGE, answer
+from tests.wire.deviations import COUNTED, HI, NO_CHOICES, STOP, USAGE, answer
 
 BASE = "http://127.0.0.1:9/v1"
 PARIS = Prompt.of("Paris?")
@@ -145,16 +145,7 @@ def test_models_whose_thinking_counts_get_their_own_name_for_the_limit(model: st
     assert {key: value for key, value in body.items() if "max" in key} == {name: 7}
 
 
-# --- deviations ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("deviation", DEVIATIONS)
-def test_a_deviation_is_read_without_a_word(deviation: str) -> None:
-    wire, expected = DEVIATIONS[deviation]
-    events, fault = decode([wire])
-    assert fault is None
-    assert fold(events) == expected
-    assert [event for event in events if isinstance(event, End)] == events[-1:]
+# --- replies ---------------------------------------------------------------------------------------
 
 
 def recorded_streams() -> dict[str, bytes]:
@@ -257,18 +248,6 @@ def test_a_last_piece_without_its_end_is_cut_off_unless_it_is_wrong(last: bytes,
     assert events == [Text("Hi")]
     assert fault is not None
     assert fault.category is category
-
-
-@pytest.mark.parametrize("case", FAILURES)
-def test_an_end_that_is_no_answer_is_a_typed_failure(case: str) -> None:
-    wire, category, said = FAILURES[case]
-    events, fault = decode([wire])
-    assert fault is not None
-    assert (fault.category, said in fault.message) == (category, True), fault
-    assert not any(isinstance(event, End) for event in events)
-    assert fault.hint
-    assert len(fault.message) <= 500
-    assert fault.message.isprintable()
 
 
 def test_what_came_before_a_failure_comes_first() -> None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from panvox.errors import Category
+from panvox.messages import Answer, Finish
 from tests.wire import FOLDER, anthropic_deviations, chunk, data, deviations, responses_deviations, stream
 from tests.wire import gemini as google
 from tests.wire import ollama as lines
@@ -17,7 +19,8 @@ from tests.wire.ollama import deviations as ollama_deviations
 class Spoken(NamedTuple):
     """One dialect.
 
-    - `recorded`: streams as servers sent them. `others`: all further replies, with and without an answer.
+    - `recorded`: streams as servers sent them. `answers`: further replies, with what they spell.
+    - `failures`: replies that are no answer, with what they mean and a part of what is said of it.
     - `all_said`: what a recorded stream must have got to before its end can be taken for one. Only the
       responses of OpenAI and the arrays of Google say themselves that they are over; elsewhere a reason to
       stop is enough, since many servers forget the mark that should follow.
@@ -28,7 +31,8 @@ class Spoken(NamedTuple):
     """
 
     recorded: Mapping[str, bytes]
-    others: Mapping[str, bytes]
+    answers: Mapping[str, tuple[bytes, Answer]]
+    failures: Mapping[str, tuple[bytes, Category, str]]
     all_said: re.Pattern[bytes]
     pieces: tuple[bytes, ...]
     fields: str
@@ -42,7 +46,9 @@ class Spoken(NamedTuple):
     @property
     def wires(self) -> Mapping[str, bytes]:
         """All replies."""
-        return {**self.recorded, **self.others}
+        read = {name: wire for name, (wire, _) in self.answers.items()}
+        failing = {name: wire for name, (wire, _, _) in self.failures.items()}
+        return {**self.recorded, **read, **failing}
 
     def item(self, name: str, **more: object) -> dict[str, object]:
         """A model in a list."""
@@ -57,25 +63,22 @@ def _recorded(pattern: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(FOLDER.glob(pattern))}
 
 
-def _others(*tables: Mapping[str, tuple[bytes, *tuple[object, ...]]]) -> dict[str, bytes]:
-    return {name: wire for table in tables for name, (wire, *_) in table.items()}
-
-
 _OPENAI_FIELDS = """
     choices delta message content reasoning_details tool_calls function id name arguments index usage error
     code metadata raw details x_groq finish_reason type text thinking cost object completion_tokens refusal
 """
 _OPENAI_CALLS = (b'data: {"choices": [{"delta": {"tool_calls": [', b'{"id": "%d"}', b"]}}]}\n\n")
 _OPENAI_SAID = rb'"finish_reason": ?"[^"]+"[^\r\n]*'
-_MESSAGE = {"role": "assistant", "content": "Hi ✔"}
+_WHOLE = {"choices": [{"message": {"role": "assistant", "content": "Hi ✔"}, "finish_reason": "stop"}]}
 
 SPOKEN: Mapping[str, Spoken] = {
     "openai": Spoken(
         recorded=_recorded("*.sse"),
-        others={
-            "whole": json.dumps({"choices": [{"message": _MESSAGE, "finish_reason": "stop"}]}).encode(),
-            **_others(deviations.DEVIATIONS, deviations.FAILURES),
+        answers={
+            **deviations.DEVIATIONS,
+            "whole": (json.dumps(_WHOLE).encode(), Answer(text="Hi ✔", finish=Finish.STOP)),
         },
+        failures=deviations.FAILURES,
         all_said=re.compile(_OPENAI_SAID),
         pieces=(data(chunk(content="Hi")), data(chunk("stop")), b'{"choices":[{"delta":', b'{"content":"x"}'),
         fields=_OPENAI_FIELDS,
@@ -83,7 +86,8 @@ SPOKEN: Mapping[str, Spoken] = {
     ),
     "responses": Spoken(
         recorded=_recorded("responses/*.sse"),
-        others=_others(responses_deviations.DEVIATIONS, responses_deviations.FAILURES),
+        answers=responses_deviations.DEVIATIONS,
+        failures=responses_deviations.FAILURES,
         all_said=re.compile(rb'"type": ?"response\.(?:completed|incomplete)"[^\r\n]*'),
         pieces=(responses_deviations.HI, responses_deviations.START, responses_deviations.END),
         fields="""
@@ -106,7 +110,8 @@ SPOKEN: Mapping[str, Spoken] = {
     ),
     "anthropic": Spoken(
         recorded=_recorded("anthropic/*.sse"),
-        others=_others(anthropic_deviations.DEVIATIONS, anthropic_deviations.FAILURES),
+        answers=anthropic_deviations.DEVIATIONS,
+        failures=anthropic_deviations.FAILURES,
         all_said=re.compile(rb'"stop_reason": ?"[^"]+"[^\r\n]*'),
         pieces=(
             anthropic_deviations.TEXT,
@@ -133,7 +138,8 @@ SPOKEN: Mapping[str, Spoken] = {
     ),
     "gemini": Spoken(
         recorded=_recorded("gemini/t*"),
-        others=_others(gemini_deviations.DEVIATIONS, gemini_deviations.FAILURES),
+        answers=gemini_deviations.DEVIATIONS,
+        failures=gemini_deviations.FAILURES,
         all_said=re.compile(rb'data: [^\r\n]*"finishReason": ?"[^"]+"[^\r\n]*|\](?=\s*\Z)'),
         pieces=(
             data(google.event("Hi")),
@@ -158,7 +164,8 @@ SPOKEN: Mapping[str, Spoken] = {
     ),
     "ollama": Spoken(
         recorded=_recorded("ollama/*.ndjson"),
-        others=_others(ollama_deviations.DEVIATIONS, ollama_deviations.FAILURES),
+        answers=ollama_deviations.DEVIATIONS,
+        failures=ollama_deviations.FAILURES,
         all_said=re.compile(rb'"done": ?true[^\r\n]*'),
         pieces=(lines.stream(lines.line("Hi")), lines.stream(lines.done()), b'{"message":{"content":"x'),
         fields="""
@@ -175,7 +182,8 @@ SPOKEN: Mapping[str, Spoken] = {
             "stream": data({"text": "H"}) + data({"text": "i"}) + data({"text": "", "finish_reason": "stop"}),
             "stream of OpenAI": stream(chunk(content="Hi"), chunk("stop")),
         },
-        others=_others(deviations.DEVIATIONS, deviations.FAILURES),
+        answers=deviations.DEVIATIONS,
+        failures=deviations.FAILURES,
         all_said=re.compile(_OPENAI_SAID + rb"|\}\Z"),
         pieces=(data({"text": "Hi"}), data({"finish_reason": "stop"}), data(chunk(content="Hi"))),
         fields=_OPENAI_FIELDS + " total_tokens",
