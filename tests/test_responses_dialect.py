@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from panvox.dialects.responses import Responses
-from panvox.errors import Category, PromptError
+from panvox.errors import Category
 from panvox.messages import (
     Answer,
     End,
@@ -26,15 +24,11 @@ from panvox.messages import (
     Usage,
     UsageReport,
 )
-from panvox.protocols import Decoder, Dialect, Listing, Quirks, Rate
-from tests.wire import FOLDER, cuts, decode, fold, json_values
+from panvox.protocols import Listing, Quirks, Rate
+from tests.wire import FOLDER, decode, fold
 from tests.wire.responses_deviations import (
     COUNTED,
-    DEVIATIONS,
-    END,
     FAILURES,
-    HI,
-    START,
     message,
     response,
     said,
@@ -55,15 +49,6 @@ def body_of(prompt: Prompt, model: str = "m", quirks: Quirks | None = None) -> d
 # --- requests --------------------------------------------------------------------------------------
 
 
-def test_it_is_a_dialect_that_can_be_compared_and_hashed() -> None:
-    dialect: Dialect = Responses()
-    decoder: Decoder = dialect.decoder("")
-    assert list(decoder.feed(b"")) == []
-    assert dialect.name == "responses"
-    assert {Responses(), Responses(Quirks())} == {dialect}
-    assert dialect.detail_request("m", base_url=BASE, key=None) is None
-
-
 def test_a_question_goes_out_as_a_stream_that_is_not_kept() -> None:
     request = RESPONSES.request(PARIS, "m", base_url=BASE + "/", key="secret")
     assert (request.method, request.url) == ("POST", BASE + "/responses")
@@ -74,11 +59,6 @@ def test_a_question_goes_out_as_a_stream_that_is_not_kept() -> None:
         "store": False,
         "stream": True,
     }
-
-
-def test_without_a_key_there_is_no_authorisation() -> None:
-    assert "Authorization" not in RESPONSES.request(PARIS, "m", base_url=BASE, key=None).headers
-    assert "Authorization" not in RESPONSES.listing_request(base_url=BASE, key=None).headers
 
 
 def test_quirks_of_a_vendor_are_kept() -> None:
@@ -210,32 +190,7 @@ def test_the_conversation_is_encoded_once_for_all_models_and_vendors() -> None:
     assert all(len(head) < 100 for head, _ in bodies)
 
 
-@pytest.mark.parametrize(
-    ("prompt", "said"),
-    [
-        (Prompt.of("half \ud83d"), r"\\ud83d, which is half a character"),
-        (Prompt(messages=PARIS.messages, schema="{"), "schema of the answer is not JSON"),
-        (
-            Prompt(messages=PARIS.messages, tools=(Tool("look", "", ""),)),
-            "schema of the tool 'look' is not JSON",
-        ),
-    ],
-)
-def test_what_cannot_be_written_is_the_prompts_fault(prompt: Prompt, said: str) -> None:
-    with pytest.raises(PromptError, match=said):
-        RESPONSES.request(prompt, "m", base_url=BASE, key=None)
-
-
 # --- replies ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("deviation", DEVIATIONS)
-def test_a_deviation_is_read_without_a_word(deviation: str) -> None:
-    wire, expected = DEVIATIONS[deviation]
-    events, fault = decode([wire], dialect=RESPONSES)
-    assert fault is None
-    assert fold(events) == expected
-    assert [event for event in events if isinstance(event, End)] == events[-1:]
 
 
 RECORDED = {path.stem: path.read_bytes() for path in sorted((FOLDER / "responses").glob("*.sse"))}
@@ -288,17 +243,6 @@ def test_the_response_that_ends_a_stream_says_the_same_as_the_stream(name: str) 
     assert found.reasoning.replace("\n", "") == spelled.reasoning.replace("\n", "")
     assert (found.text, found.tool_calls, found.finish) == (spelled.text, spelled.tool_calls, spelled.finish)
     assert (found.usage, found.model) == (spelled.usage, spelled.model)
-
-
-@pytest.mark.parametrize("case", FAILURES)
-def test_an_end_that_is_no_answer_is_a_typed_failure(case: str) -> None:
-    wire, category, said = FAILURES[case]
-    events, fault = decode([wire], dialect=RESPONSES)
-    assert fault is not None
-    assert (fault.category, said in fault.message) == (category, True), fault
-    assert not any(isinstance(event, End) for event in events)
-    assert fault.hint
-    assert fault.message.isprintable()
 
 
 def test_what_came_before_an_error_comes_first() -> None:
@@ -387,87 +331,3 @@ def test_the_list_is_that_of_the_older_dialect() -> None:
     assert "a" in [listing.id for listing in page.listings if listing.kind == "chat"]
     listing = Listing(id="a")
     assert RESPONSES.detailed(listing, b"{}") is listing
-
-
-# --- properties ------------------------------------------------------------------------------------
-
-
-def wires() -> dict[str, bytes]:
-    read = {name: wire for name, (wire, _) in DEVIATIONS.items()}
-    failing = {name: wire for name, (wire, _, _) in FAILURES.items() if len(wire) < 20_000}
-    return {**RECORDED, "whole": whole(message(said("Hi ✔"))), **read, **failing}
-
-
-@pytest.mark.parametrize("name", wires())
-def test_any_split_of_the_bytes_gives_the_same_events(name: str) -> None:
-    expected = decode([wires()[name]], dialect=RESPONSES)
-    for pieces in cuts(wires()[name], name):
-        assert decode(pieces, dialect=RESPONSES) == expected
-
-
-@pytest.mark.parametrize("name", RECORDED)
-def test_a_stream_cut_anywhere_is_no_whole_answer(name: str) -> None:
-    wire = RECORDED[name].rstrip()
-    for end in range(len(wire)):
-        events, fault = decode([wire[:end]], dialect=RESPONSES)
-        assert fault is not None
-        assert fault.category is Category.TRUNCATED
-        assert not any(isinstance(event, End) for event in events)
-
-
-NAMES = (
-    *("type", "output_index", "content_index", "summary_index", "item_id", "delta", "text", "item", "part"),
-    *("response", "status", "output", "content", "summary", "arguments", "call_id", "name", "refusal"),
-    *("usage", "input_tokens", "output_tokens_details", "error", "code", "message", "incomplete_details"),
-)
-KINDS = st.sampled_from(
-    [
-        *(
-            f"response.{kind}"
-            for kind in ("created", "completed", "incomplete", "failed", "output_item.done")
-        ),
-        *(f"response.{kind}.delta" for kind in ("output_text", "refusal", "function_call_arguments")),
-        *("response.output_text.done", "response.output_item.added", "response.reasoning_summary_text.delta"),
-        *("error", "message", "function_call", "reasoning", "output_text", "completed", "in_progress"),
-    ]
-)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.dictionaries(st.sampled_from(NAMES), json_values(*NAMES) | KINDS, max_size=6), max_size=5),
-    st.lists(KINDS, min_size=5, max_size=5),
-    st.booleans(),
-)
-def test_json_of_any_shape_never_raises_anything_but_a_failure(
-    values: list[dict[str, object]], kinds: list[str], as_stream: bool
-) -> None:
-    typed = [{"type": kind, **value} for kind, value in zip(kinds, values, strict=False)]
-    pieces = [b"data: %b\n\n" % json.dumps(value).encode() for value in typed]
-    wire = START + HI + b"".join(pieces) if as_stream else json.dumps(values[0] if values else 0).encode()
-    events, fault = decode([wire], "", dialect=RESPONSES)
-    assert (fault is None) == (bool(events) and isinstance(events[-1], End))
-    if fault is not None:
-        assert len(fault.message) <= 500
-
-
-SHREDS = [
-    START,
-    HI,
-    END,
-    b"data: ",
-    b"event: error\n",
-    b"\n\n",
-    b"{",
-    b'{"type": "ping"}',
-    b"\xff",
-    b"[DONE]",
-]
-
-
-@settings(deadline=None)
-@given(st.lists(st.sampled_from(SHREDS) | st.binary(max_size=9), max_size=12))
-def test_garbage_never_raises_anything_but_a_failure(pieces: list[bytes]) -> None:
-    events, fault = decode(pieces, dialect=RESPONSES)
-    assert (fault is None) == (bool(events) and isinstance(events[-1], End))
-    assert (events, fault) == decode([b"".join(pieces)], dialect=RESPONSES)
