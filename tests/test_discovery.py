@@ -131,7 +131,7 @@ async def test_one_source_that_fails_in_any_way_costs_the_others_nothing() -> No
             serving(listing("a")) as good,
             serving(hanging) as dead,
             serving(dripping) as drip,
-            serving(replying(401, '{"error": {"message": "no such\\u001b[2J key: sk-1"}}')) as closed,
+            serving(replying(401, '{"error": {"message": "no such\\u001b[2J key: sk-secret-1"}}')) as closed,
             serving(replying(200, "<html>hello</html>", "text/html")) as page,
             serving(replying(200, '{"data": "none"}')) as odd,
             serving(replying(302, "", "text/plain")) as moved,
@@ -140,7 +140,7 @@ async def test_one_source_that_fails_in_any_way_costs_the_others_nothing() -> No
             found = await find(
                 source("dead", dead),
                 source("drip", drip),
-                source("closed", closed, key=SecretStr("sk-1")),
+                source("closed", closed, key=SecretStr("sk-secret-1")),
                 source("nobody", nobody),
                 source("page", page),
                 source("odd", odd),
@@ -164,7 +164,7 @@ async def test_one_source_that_fails_in_any_way_costs_the_others_nothing() -> No
     }
     assert [problem for problem in found.problems if not problem.message.isprintable()] == []
     by_provider = {problem.provider: problem.message for problem in found.problems}
-    assert "sk-1" not in repr(found)
+    assert "sk-secret-1" not in repr(found)
     assert by_provider["dead"] == snapshot(
         "dead: no models, since the model list did not come within 0.5 s. Try again later, or name its models in the settings, so that no list is needed."
     )

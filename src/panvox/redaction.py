@@ -7,7 +7,7 @@ from panvox.errors import Failure, failure_from
 MASK = "***"
 
 
-_SHORTEST = 6  # characters; what is shorter keeps nothing secret, and stands in many words by chance
+_SHORTEST = 8  # characters; what is shorter keeps nothing secret, and stands in many words by chance
 
 
 def masked(text: str, secret: str | None) -> str:
