@@ -13,18 +13,21 @@ from rich.cells import cell_len, set_cell_size
 from panvox.cli.text import shorten
 
 GAP = "  "
-_LEAST = 12  # cells that a flexible column keeps
 _STYLES = {"dim": "\x1b[2m", "green": "\x1b[32m", "red": "\x1b[31m", "yellow": "\x1b[33m", "bold": "\x1b[1m"}
 _PLAIN = "\x1b[0m"
 
 
 class Column(NamedTuple):
-    """One column: its heading, how it is aligned, whether it gives way where room is short, its style."""
+    """One column: its heading, how it is aligned, whether it gives way where room is short, its style.
+
+    A flexible column keeps `least` cells.
+    """
 
     title: str
     right: bool = False
     flexible: bool = False
     style: str = ""
+    least: int = 12
 
 
 class Cell(NamedTuple):
@@ -65,7 +68,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: in
         return widths
     for index in reversed(range(len(columns))):
         if columns[index].flexible and (surplus := _surplus(widths, width)) > 0:
-            least = max(_LEAST, len(columns[index].title))
+            least = max(columns[index].least, len(columns[index].title))
             widths[index] -= min(surplus, max(0, widths[index] - least))
     for index in reversed(range(1, len(columns))):
         if _surplus(widths, width) > 0:

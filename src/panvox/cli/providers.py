@@ -113,10 +113,10 @@ _COLUMNS = (
     Column("provider"),
     Column("vendor", style="dim"),
     Column("dialect", style="dim"),
-    Column("key"),
+    Column("key", flexible=True, least=26),
     Column("models", right=True),
     Column("list"),
-    Column("address", flexible=True, style="dim"),
+    Column("address", flexible=True, style="dim", least=30),
 )
 
 
