@@ -86,8 +86,9 @@ class TroubleOptions:
             metavar="LIMIT",
             negative="",
             show_default=False,
-            help="A limit of each provider: requests=60/minute, tokens=90000/minute (or second, hour, day), "
-            "concurrency=4, spacing=0.2 (seconds) or credit=1000000 (tokens); repeat the option for more.",
+            help="A limit of each provider: requests=60/minute, tokens=90000/minute (or second, hour, day; "
+            "input_tokens= and output_tokens= count one way only), concurrency=4, spacing=0.2 (seconds) or "
+            "credit=1000000 (tokens); repeat the option for more.",
         ),
     ] = ()
     model_limit: Annotated[
