@@ -330,8 +330,9 @@ def test_the_prices_of_vendors_without_prices_in_their_lists_are_known(vendor: s
 
 def test_money_is_reserved_by_the_price_of_long_prompts() -> None:
     at = Source(provider="gemini", vendor=VENDORS["gemini"])
-    found = record(Listing(id="gemini-2.5-pro"), at=at, facts=References()).entry
-    assert (found.prices.input, found.reserve.input) == (1.25, 2.5)
+    found = record(Listing(id="gemini-2.5-pro"), at=at, facts=References())
+    assert (found.entry.prices.input, found.entry.reserve.input) == (1.25, 2.5)
+    assert {claim.source for claim in found.claims["tiers.input"]} == {"models.dev", "genai-prices"}
 
 
 def test_every_vendor_that_names_an_offline_catalogue_is_in_it() -> None:

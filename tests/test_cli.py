@@ -30,7 +30,7 @@ from panvox.cli.doctor import cheapest
 from panvox.cli.figures import money, percent, plural, seconds, short, size, votes
 from panvox.cli.init import TEMPLATE
 from panvox.cli.prompt import read_prompt
-from panvox.cli.text import clean, one_line, safe_json, shorten
+from panvox.cli.text import clean, json_line, one_line, shorten
 from panvox.errors import PromptError
 from panvox.messages import RunEnded, RunEvent
 from panvox.protocols import Prices
@@ -84,9 +84,8 @@ def test_a_flood_of_unfinished_sequences_is_cleaned_in_no_time() -> None:
 
 @given(st.text())
 def test_json_made_safe_is_the_same_value(text: str) -> None:
-    document = json.dumps(text, ensure_ascii=False)
-    assert json.loads(safe_json(document)) == text
-    assert not [c for c in safe_json(document) if 127 <= ord(c) < 160]
+    assert json.loads(json_line(text)) == text
+    assert not [c for c in json_line(text) if 127 <= ord(c) < 160]
 
 
 @given(st.text(), st.integers(0, 20))

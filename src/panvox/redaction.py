@@ -5,14 +5,17 @@ from __future__ import annotations
 from panvox.errors import Failure, failure_from
 
 MASK = "***"
-
-
 _SHORTEST = 8  # characters; what is shorter keeps nothing secret, and stands in many words by chance
 
 
 def masked(text: str, secret: str | None) -> str:
     """`text` without `secret`: some providers repeat the key that they refuse."""
     return text.replace(secret, MASK) if secret and len(secret) >= _SHORTEST else text
+
+
+def masked_body(body: bytes, secret: str | None) -> bytes:
+    """The same for a body that is kept."""
+    return body.replace(secret.encode(), MASK.encode()) if secret and len(secret) >= _SHORTEST else body
 
 
 def without_secret(failure: Failure, secret: str | None) -> Failure:

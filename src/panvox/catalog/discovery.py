@@ -12,7 +12,7 @@ from panvox.catalog.entries import Problem
 from panvox.catalog.sources import Source
 from panvox.errors import Failure, Internal, Malformed, TimedOut, Unauthorised
 from panvox.protocols import Dialect, Listing, ListPage, Request, Transport
-from panvox.redaction import MASK, masked
+from panvox.redaction import masked, masked_body
 
 _MOST_PAGES = 100  # of a list; a provider that pages in circles must not keep us
 _DETAILS_AT_ONCE = 4  # calls to one provider
@@ -114,7 +114,7 @@ class _Looking:
                 return self._whole(self._listings)
             waited = asyncio.get_running_loop().time() - self._began
             return self._failed(
-                TimedOut(f"the model list did not come within {waited:.2g} s", hint=_LATER_OR_NAME)
+                TimedOut(f"the model list did not come within {waited:.1f} s", hint=_LATER_OR_NAME)
             )
         except Failure as failure:
             return self._failed(failure)
@@ -158,8 +158,7 @@ class _Looking:
     async def _fetch(self, request: Request, dialect: Dialect, transport: Transport) -> bytes:
         async with transport.send(request, connect_timeout=self._deadline) as reply:
             body = b"".join([piece async for piece in reply.chunks()])
-            if (key := self._source.plain_key) and masked(key, key) == MASK:
-                body = body.replace(key.encode(), MASK.encode())  # some repeat it, and lists are kept
+            body = masked_body(body, self._source.plain_key)
             if reply.status != 200:
                 raise dialect.failure(reply.status, reply.headers, body)
         return body

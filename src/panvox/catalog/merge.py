@@ -207,7 +207,7 @@ def _amount(claim: Claim) -> float:
     return claim.value if isinstance(claim.value, int | float) else 0.0
 
 
-_NAMED = tuple(set(Capability) - {Capability.FREE, Capability.LOCAL})
+_NAMED = tuple(word for word in Capability if word not in {Capability.FREE, Capability.LOCAL})
 """What the settings name or deny in one list; the others follow from `free` and from the address."""
 
 

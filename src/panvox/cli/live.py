@@ -15,14 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-import msgspec
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
 from panvox.cli.board import Board, Row
 from panvox.cli.figures import money, percent, plural, seconds, short, votes
-from panvox.cli.text import one_line, safe_json, shorten
+from panvox.cli.text import json_line, one_line, shorten
 from panvox.messages import MemberEnded, RunEvent, State, Verdict
 
 INTERVAL = 0.22
@@ -341,7 +340,7 @@ class JsonLines:
 
     async def show(self, event: RunEvent) -> None:
         """See `View`. A reader that is slow holds up the events, never the loop that listens to models."""
-        line = safe_json(msgspec.json.encode(event).decode()) + "\n"
+        line = json_line(event) + "\n"
         # A pipe that select calls writable takes a page at least without waiting.
         if len(line) <= select.PIPE_BUF and select.select([], [self._stream], [], 0)[1]:
             self._write(line)

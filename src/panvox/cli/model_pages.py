@@ -9,7 +9,6 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from panvox.catalog.changes import Change, changes
@@ -22,7 +21,7 @@ from panvox.cli.exits import Exit
 from panvox.cli.figures import plural
 from panvox.cli.models import Json, Refresh, Selection, chosen, table
 from panvox.cli.options import SettingsFile, load_settings, warn
-from panvox.cli.text import one_line, safe_json
+from panvox.cli.text import json_line, one_line
 from panvox.errors import UsageError
 
 # --- show --------------------------------------------------------------------------------------------
@@ -46,7 +45,7 @@ def show(
     for number, record in enumerate(records):
         probe = there.probes.get(record.entry.name)
         if json:
-            _say_json(record, probe)
+            print(listing.as_json(record, probe))
         else:
             print("\n" if number else "", end="")
             _say(record, probe)
@@ -81,15 +80,12 @@ def _claims(record: Record, *, colour: bool) -> Iterator[str]:
             value, since = _shown(field, claim), "" if claim.at is None else f", {day(claim.at)}"
             name = "" if number else field
             left = f"{name:<{_FIELD}}{value:<{_VALUE}}  {one_line(claim.source)}{since}"
+            said = styled(left, "dim" if number else "", colour=colour)
             note = one_line(claim.note)
-            yield styled(left.rstrip(), "dim" if number else "", colour=colour) + (
-                f"  {styled(note, 'dim', colour=colour)}"
-                if note and len(left) + 2 + len(note) <= room
-                else ""
-            )
-            if note and len(left) + 2 + len(note) > room:
-                for part in wrap(note, max(20, room - _FIELD - 2)):
-                    yield " " * (_FIELD + 2) + styled(part, "dim", colour=colour)
+            beside = len(left) + 2 + len(note) <= room
+            yield f"{said}  {styled(note, 'dim', colour=colour)}" if note and beside else said
+            for part in () if beside else wrap(note, max(20, room - _FIELD - 2)):
+                yield " " * (_FIELD + 2) + styled(part, "dim", colour=colour)
 
 
 def _shown(field: str, claim: Claim) -> str:
@@ -112,13 +108,6 @@ def _shown(field: str, claim: Claim) -> str:
 def day(at: float) -> str:
     """A moment as a date."""
     return datetime.fromtimestamp(at, UTC).date().isoformat()
-
-
-def _say_json(record: Record, probe: Probe | None) -> None:
-    value = msgspec.to_builtins(record)
-    if probe is not None:
-        value["probe"] = msgspec.to_builtins(probe)
-    print(safe_json(msgspec.json.encode(value).decode()))
 
 
 # --- conflicts ---------------------------------------------------------------------------------------
@@ -165,7 +154,7 @@ def _conflict_json(model: str, field: str, claims: Sequence[Claim]) -> str:
     told = [
         {"value": claim.value, "source": claim.source, "at": claim.at, "note": claim.note} for claim in claims
     ]
-    return safe_json(msgspec.json.encode({"model": model, "field": field, "claims": told}).decode())
+    return json_line({"model": model, "field": field, "claims": told})
 
 
 # --- diff --------------------------------------------------------------------------------------------
@@ -182,7 +171,7 @@ def diff(*, json: Json = False, refresh: Refresh = False, settings: SettingsFile
     now = [entry for entry in there.catalogue.entries if entry.provider in asked_before]
     told = list(changes(before, now))
     for change in told:
-        print(safe_json(msgspec.json.encode(change).decode()) if json else _change(change))
+        print(json_line(change) if json else _change(change))
     if not before:
         print("there are no earlier lists to compare with yet", file=sys.stderr)
     elif not json:

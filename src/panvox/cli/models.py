@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass
 from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
 from panvox.catalog.entries import Entry
@@ -21,7 +20,7 @@ from panvox.cli.catalogue import NONE_FOUND, Found, found, told_age
 from panvox.cli.exits import Exit
 from panvox.cli.figures import plural
 from panvox.cli.options import SettingsFile, warn
-from panvox.cli.text import one_line, safe_json
+from panvox.cli.text import json_line, one_line
 from panvox.errors import SelectionError, UsageError
 
 app = App(
@@ -133,7 +132,7 @@ def chosen(selection: tuple[str, ...], there: Found) -> tuple[Entry, ...]:
 def _print(entries: list[Entry], there: Found, form: Form) -> None:
     if form.json:
         for entry in entries:
-            print(listing.json_line(entry, there.probes.get(entry.name)))
+            print(listing.as_json(entry, there.probes.get(entry.name)))
     elif form.csv:
         sys.stdout.write(listing.csv_text(entries, there.probes))
     elif entries:
@@ -181,4 +180,4 @@ def _explain(selection: tuple[str, ...], there: Found, form: Form) -> None:
 
 def _explained(each: Explanation) -> str:
     told = {"name": each.entry.name, "chosen": each.chosen, "why": each.why}
-    return safe_json(msgspec.json.encode(told).decode())
+    return json_line(told)

@@ -21,31 +21,26 @@ class Pages:
         if not panel.entries:
             return
         from rich.table import Table  # noqa: PLC0415 - see above
-        from rich.text import Text  # noqa: PLC0415
 
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(max_width=LABEL, min_width=min(LABEL, options.max_width // 3))
         table.add_column(overflow="fold")
         for entry in panel.entries:
-            table.add_row(Text(f"  {_label(entry)}", style="cyan"), _meaning(entry))
-        console.print(Text(_plain(panel.title), style="bold").append(":"))
+            table.add_row(_text(f"  {_label(entry)}", "cyan"), _meaning(entry))
+        console.print(_text(f"{_plain(panel.title)}:", "bold"))
         console.print(table)
         console.print()
 
     def render_usage(self, console: Console, options: ConsoleOptions, usage: object) -> None:
         """The line on top."""
-        from rich.text import Text  # noqa: PLC0415 - see above
-
         del options
-        console.print(Text("Usage: ", style="bold").append(_plain(usage).removeprefix("Usage:").strip()))
+        console.print(_text("Usage: ", "bold").append(_plain(usage).removeprefix("Usage:").strip()))
         console.print()
 
     def render_description(self, console: Console, options: ConsoleOptions, description: object) -> None:
         """What the command does."""
-        from rich.text import Text  # noqa: PLC0415 - see above
-
         del options
-        console.print(Text(_plain(description).strip()))
+        console.print(_text(_plain(description).strip()))
         console.print()
 
 
@@ -57,12 +52,16 @@ def _label(entry: HelpEntry) -> str:
 
 
 def _meaning(entry: HelpEntry) -> Text:
-    from rich.text import Text  # noqa: PLC0415 - see above
-
-    text = Text(_plain(entry.description))
+    text = _text(_plain(entry.description))
     if entry.default:
         text.append(f" [{entry.default}]", style="dim")
     return text
+
+
+def _text(plain: str, style: str = "") -> Text:
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    return Text(plain, style=style)
 
 
 def _plain(text: Any) -> str:  # noqa: ANN401 - cyclopts hands over whatever rich can print

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from panvox.catalog.entries import Entry, Life, Probe
@@ -20,8 +18,8 @@ from panvox.cli.figures import plural
 from panvox.cli.models import Json, Selection, chosen
 from panvox.cli.options import SettingsFile, load_settings, warn, without_store
 from panvox.cli.process import run
-from panvox.cli.terminal import Passing
-from panvox.cli.text import one_line, safe_json
+from panvox.cli.terminal import Awaited
+from panvox.cli.text import json_line, one_line
 from panvox.errors import UsageError
 from panvox.messages import Outcome
 
@@ -76,18 +74,14 @@ def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json
 
     loaded = without_store(load_settings(file))
     heard: list[Probe] = []
-    open_ = {entry.name: None for entry in entries}
-    waiting = Passing()
+    waiting = Awaited(entry.name for entry in entries)
     width = max(len(one_line(entry.name)) for entry in entries)
 
     def hear(_: Outcome, each: Probe) -> None:
         heard.append(each)
-        open_.pop(each.model, None)
-        waiting.clear()
-        print(_probe_json(each) if json else _line(each, len(heard), len(entries), width), flush=True)
-
-        if open_:
-            waiting.show(f"waiting for {len(open_):,} more: {', '.join(map(one_line, islice(open_, 20)))}")
+        line = json_line(listing.unmarked(each)) if json else _line(each, len(heard), len(entries), width)
+        with waiting.heard(each.model):
+            print(line, flush=True)
 
     async def ask() -> int:
         async with open_session(loaded) as session:
@@ -111,10 +105,6 @@ def _line(each: Probe, number: int, of: int, width: int) -> str:
         f"{styled(count, 'dim', colour=colour)}  {styled(word.ljust(7), style, colour=colour)}  "
         f"{one_line(each.model).ljust(width)}  {listing.heard(each)}"
     )
-
-
-def _probe_json(each: Probe) -> str:
-    return safe_json(msgspec.json.encode(each).decode())
 
 
 def _summary(entries: Sequence[Entry], heard: Sequence[Probe]) -> str:

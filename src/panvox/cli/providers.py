@@ -19,7 +19,7 @@ from panvox.cli.exits import Exit
 from panvox.cli.figures import age, plural
 from panvox.cli.models import Json, Refresh, table
 from panvox.cli.options import SettingsFile, load_settings
-from panvox.cli.text import one_line, safe_json
+from panvox.cli.text import json_line, one_line
 from panvox.settings import VENDORS, Vendor
 
 
@@ -123,7 +123,7 @@ _COLUMNS = (
 def _print(standings: Sequence[Standing], *, json: bool) -> None:
     if json:
         for each in standings:
-            print(safe_json(msgspec.json.encode(each).decode()))
+            print(json_line(each))
         return
     table(_COLUMNS, [_row(each) for each in standings])
     for line in _problems(standings):

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +18,7 @@ from panvox.cli.exits import Exit
 from panvox.cli.figures import plural, seconds
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
-from panvox.cli.text import clean, one_line, safe_json
+from panvox.cli.text import clean, json_line, one_line
 from panvox.errors import SelectionError, UsageError
 from panvox.messages import Outcome
 from panvox.settings import Settings
@@ -48,7 +47,7 @@ async def _runs(settings: Settings, *, limit: int, json: bool) -> int:
         found = await session.store.runs(limit=limit)
     if json:
         for summary in found:
-            print(safe_json(msgspec.json.encode(summary).decode()))
+            print(json_line(summary))
     elif found:
         console = outlet.console()
         outlet.show(console, _filled(outlet.listing(console), found))
@@ -106,7 +105,7 @@ async def _show(settings: Settings, reference: str, *, member: str | None, full:
     if member is not None:
         return _show_member(stored, member, json=json)
     if json:
-        print(safe_json(msgspec.json.encode(stored).decode()))
+        print(json_line(stored))
         return Exit.ANSWERED
     out, err = outlet.console(), outlet.console(stderr=True)
     for turn in stored.turns:
@@ -127,7 +126,7 @@ def _show_member(stored: StoredRun, name: str, *, json: bool) -> int:
             if outcome.member.name != name:
                 continue
             if json:
-                print(safe_json(msgspec.json.encode(outcome).decode()))
+                print(json_line(outcome))
             else:
                 _write_outcome(turn, outcome)
     return Exit.ANSWERED

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from typing import TextIO
 
+from panvox.cli.text import one_line
 from panvox.settings.places import environment
+
+_NAMED = 20  # names of those that are waited for; no line has room for more
 
 
 def colour(stream: TextIO) -> bool:
@@ -45,3 +51,29 @@ class Passing:
             sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
             self._shown = False
+
+
+class Awaited:
+    """Those that are waited for, named on a passing line."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._line = Passing()
+        self._show()
+
+    @contextmanager
+    def heard(self, name: str) -> Iterator[None]:
+        """`name` is not waited for any more; inside, there is room to print what came of it."""
+        self._names.pop(name, None)
+        self._line.clear()
+        yield
+        self._show()
+
+    def clear(self) -> None:
+        """Nobody is waited for any more."""
+        self._line.clear()
+
+    def _show(self) -> None:
+        if self._names:
+            named = ", ".join(map(one_line, islice(self._names, _NAMED)))
+            self._line.show(f"waiting for {len(self._names):,}: {named}")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 ESCAPE_SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # CSI: colours, cursor, clearing
     r"|(?:\x1b[]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*+(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC
@@ -50,6 +52,7 @@ def shorten(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - (width - head - 1) :]}"
 
 
-def safe_json(document: str) -> str:
-    """A JSON document with the same value in which no character is one that a terminal would obey."""
+def json_line(value: object) -> str:
+    """`value` as a line of JSON in which no character is one that a terminal would obey."""
+    document = msgspec.json.encode(value).decode()
     return document if document.isascii() and "\x7f" not in document else document.translate(_JSON_ESCAPES)

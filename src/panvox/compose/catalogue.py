@@ -67,13 +67,13 @@ class Shelf:
         return assemble(offers, self._merging())
 
     def _kept(self) -> dict[str, Kept]:
-        found = {source.provider: self._lists.load(source) for source in self.sources if _lists(source)}
+        found = {source.provider: self._lists.load(source) for source in self.sources if _is_asked(source)}
         return {provider: kept for provider, kept in found.items() if kept is not None}
 
     def _put_together(self, kept: Mapping[str, Kept], fresh: Mapping[Source, Offer]) -> Assembled:
         held = dict(kept)
         for source, offer in fresh.items():
-            if _lists(source):
+            if _is_asked(source):
                 held[source.provider] = self._lists.keep(source, offer)
         offers = [
             (source, held[source.provider].standing if source.provider in held else fresh[source])
@@ -112,7 +112,7 @@ class Shelf:
 
     def _until(self, source: Source, offer: Offer, now: float) -> float:
         max_age = self._settings.catalogue.max_age
-        if not _lists(source):
+        if not _is_asked(source):
             return now + max_age
         if offer.problem is not None:
             return now + FAILED
@@ -149,7 +149,7 @@ def _strengths(own: Path | None, stamps: Stamps) -> Strengths:
     return Strengths(own=read_measurements(own) if own is not None else ())
 
 
-def _lists(source: Source) -> bool:
+def _is_asked(source: Source) -> bool:
     """Whether it is asked for a list: not where its models are named, or it cannot be asked."""
     return not source.models and not source.missing
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -285,30 +284,54 @@ _HOSTED = (
 )
 
 
-def _here(vendor: str, title: str, port: int, path: str = "/v1", **more: Any) -> Vendor:  # noqa: ANN401 - fields
-    """A server on this machine, at its usual port."""
-    # An address, not `localhost`: no name is looked up, and no attempt over IPv6 comes first.
-    base_url = f"http://127.0.0.1:{port}{path}"
-    return Vendor(vendor, title, base_url, key_needed=False, loopback=True, **more)
-
-
+# On this machine, at its usual port. An address, not `localhost`: no name is looked up, and no attempt over
+# IPv6 comes first.
 _LOOPBACK = (
-    _here("ollama", "Ollama", 11434, "", dialect="ollama", computes=True),
-    _here(
+    Vendor(
+        "ollama",
+        "Ollama",
+        "http://127.0.0.1:11434",
+        dialect="ollama",
+        key_needed=False,
+        loopback=True,
+        computes=True,
+    ),
+    Vendor(
         "lmstudio",
         "LM Studio",
-        1234,
-        key_env=("LMSTUDIO_API_KEY",),
+        "http://127.0.0.1:1234/v1",
+        ("LMSTUDIO_API_KEY",),
+        key_needed=False,
+        loopback=True,
         computes=True,
         owner="organization_owner",
     ),
-    _here("llamacpp", "llama.cpp server", 8080, computes=True, owner="llamacpp"),
-    _here("vllm", "vLLM", 8000, key_env=("VLLM_API_KEY",), computes=True, owner="vllm"),
-    _here(
+    Vendor(
+        "llamacpp",
+        "llama.cpp server",
+        "http://127.0.0.1:8080/v1",
+        key_needed=False,
+        loopback=True,
+        computes=True,
+        owner="llamacpp",
+    ),
+    Vendor(
+        "vllm",
+        "vLLM",
+        "http://127.0.0.1:8000/v1",
+        ("VLLM_API_KEY",),
+        key_needed=False,
+        loopback=True,
+        computes=True,
+        owner="vllm",
+    ),
+    Vendor(
         "cherry",
         "Cherry Studio",
-        23333,
-        key_env=("CHERRY_STUDIO_API_KEY",),
+        "http://127.0.0.1:23333/v1",
+        ("CHERRY_STUDIO_API_KEY",),
+        key_needed=False,
+        loopback=True,
         quirks=Quirks(page_size=1000),
         relay=":",
         unless="CHERRY_STUDIO_API_URL",  # then the key is the cloud's

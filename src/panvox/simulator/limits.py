@@ -22,12 +22,11 @@ from typing import Literal, get_args
 from panvox.errors import UsageError
 
 DAY = 86_400.0
-_UNITS = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": DAY}
-
+_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": DAY}
 
 Unit = Literal["requests", "tokens", "input_tokens", "output_tokens"]
 """What windows count."""
-_UNITS_OF_WINDOWS: tuple[Unit, ...] = get_args(Unit)
+UNITS: tuple[Unit, ...] = get_args(Unit)
 
 
 class Kind(StrEnum):
@@ -148,9 +147,7 @@ class Gate:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._logs = [
-            _Log(unit, window)
-            for unit in _UNITS_OF_WINDOWS
-            for window in _longest_first(getattr(limits, unit))
+            _Log(unit, window) for unit in UNITS for window in _longest_first(getattr(limits, unit))
         ]
         self._inside = 0
         self._last = float("-inf")
@@ -265,7 +262,7 @@ def _with_limit(limits: Limits, text: str) -> Limits:
     amount = int(float(number))
     if name != "spacing" and (amount < 1 or "." in number):
         raise UsageError(f"{text!r}: a limit is a whole number above 0")
-    window = Window(amount, _UNITS[unit]) if unit in _UNITS else None
+    window = Window(amount, _SECONDS[unit]) if unit in _SECONDS else None
     match name, unit, window:
         case "requests", _, Window():
             return replace(limits, requests=(*limits.requests, window))

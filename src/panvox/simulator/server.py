@@ -149,8 +149,7 @@ class Simulator:
     def _declined(
         self, call: _Knock, voice: Voice, complaint: Complaint, standing: Standing | None = None
     ) -> web.StreamResponse:
-        page = voice.complain(replace(complaint, request=call.identity, now=time.time()))
-        return self._delivery(call, voice, standing).page(page)
+        return self._delivery(call, voice, standing).page(_complained(voice, complaint, call.identity))
 
     def _delivery(self, call: _Knock, voice: Voice, standing: Standing | None = None) -> Delivery:
         told = standing or Standing(request=call.identity, now=time.time())
@@ -220,8 +219,8 @@ class Simulator:
             case Page() as page:
                 return delivery.page(page)
             case Refuse(complaint):
-                told = replace(complaint, model=turn.model.name, request=identity, now=time.time())
-                return delivery.page(voice.complain(told))
+                told = replace(complaint, model=turn.model.name)
+                return delivery.page(_complained(voice, told, identity))
             case Deviate(render):
                 return await delivery.utterance(render(speech), turn.pace)
             case Hang() | Drip() | Break() as act:
@@ -245,18 +244,20 @@ class Simulator:
             return self._declined(call, door.voice, declined.complaint)
         delivery = self._delivery(call, door.voice)
         try:
-            return await self._shown(page, provider.list_fault, door.voice, delivery)
+            return await self._shown(page, provider.list_fault, door.voice, delivery, call.identity)
         except ConnectionError:
             return web.Response()
 
     @staticmethod
-    async def _shown(page: Page, fault: Fault | None, voice: Voice, delivery: Delivery) -> web.StreamResponse:
+    async def _shown(
+        page: Page, fault: Fault | None, voice: Voice, delivery: Delivery, identity: str
+    ) -> web.StreamResponse:
         """The page, or what a fault makes of it."""
         match fault.act if fault else page:
             case Page() as shown:
                 return delivery.page(shown)
             case Refuse(complaint):
-                return delivery.page(voice.complain(replace(complaint, now=time.time())))
+                return delivery.page(_complained(voice, complaint, identity))
             case Hang() | Drip() | Break() as act:
                 usual = Utterance(content_type=page.content_type, pieces=(page.body,))
                 return await delivery.interrupted(usual, Pace(first=0.0, interval=0.0), act)
@@ -326,6 +327,10 @@ class _Answer(NamedTuple):
     speech: Speech
     voice: Voice
     delivery: Delivery
+
+
+def _complained(voice: Voice, complaint: Complaint, identity: str) -> Page:
+    return voice.complain(replace(complaint, request=identity, now=time.time()))
 
 
 def _standing(call: _Knock, turn: Turn, now: float) -> Standing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, assert_never, get_args
+from typing import Any, NamedTuple, assert_never
 
 import msgspec
 import orjson
@@ -26,7 +26,7 @@ from panvox.simulator.exchange import (
     page_of,
     read_body,
 )
-from panvox.simulator.limits import Excess, Kind, Unit
+from panvox.simulator.limits import UNITS, Excess, Kind
 from panvox.simulator.spelling import Standing, Voice
 from panvox.simulator.wording import moment, window
 
@@ -289,13 +289,10 @@ def _excess_sentence(excess: Excess) -> str:
             assert_never(excess.kind)
 
 
-_UNITS: tuple[Unit, ...] = get_args(Unit)
-
-
 def headers(standing: Standing) -> dict[str, str]:
     """The id of the request, and how the limits stand; they are full again at a time of the day."""
     told = {"request-id": standing.request}
-    for unit in _UNITS:
+    for unit in UNITS:
         if (meter := standing.tightest(unit)) is not None:
             start = f"anthropic-ratelimit-{unit.replace('_', '-')}"
             told[f"{start}-limit"] = str(meter.limit)
