@@ -270,6 +270,6 @@ async def test_a_model_whose_name_has_slashes_and_colons_is_asked_by_its_whole_n
         assert (answer.text, answer.usage) == ("Paris?", COUNTED)
         assert asked_for == ["acme/good:v1"]
         with pytest.raises(Failure) as raised:
-            async with model("acme/gone").stream(PARIS):
-                pass
+            async with model("acme/gone").stream(PARIS) as events:
+                fold([event async for event in events])
         assert raised.value.fault.category is Category.UNKNOWN_MODEL

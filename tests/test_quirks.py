@@ -10,8 +10,8 @@ import pytest
 from panvox.dialects import refusals
 from panvox.dialects.openai import OpenAI
 from panvox.errors import Category
-from panvox.messages import Prompt
-from panvox.protocols import Quirks, Rate, Request
+from panvox.messages import Prompt, Rate
+from panvox.protocols import Quirks, Request
 from panvox.settings import VENDORS
 
 BASE = "http://127.0.0.1:9/v1"

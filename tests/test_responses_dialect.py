@@ -15,6 +15,7 @@ from panvox.messages import (
     ImagePart,
     Message,
     Prompt,
+    Rate,
     Reasoning,
     Text,
     TextPart,
@@ -24,7 +25,7 @@ from panvox.messages import (
     Usage,
     UsageReport,
 )
-from panvox.protocols import Listing, Quirks, Rate
+from panvox.protocols import Listing, Quirks
 from tests.wire import FOLDER, decode, fold
 from tests.wire.responses_deviations import (
     COUNTED,

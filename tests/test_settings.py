@@ -25,7 +25,7 @@ from panvox.protocols import Quirks
 from panvox.settings import VENDORS, Network, Provider, Run, Settings, Vendor, load
 from panvox.settings.places import fingerprint
 from panvox.settings.problems import find_problems
-from panvox.settings.schema import Document, ModelFacts
+from panvox.settings.schema import Document, KeySection, ModelFacts, RetryRule
 from panvox.settings.toml_lines import KeyPath, line_numbers
 from panvox.settings.vendors import DIALECTS
 
@@ -475,7 +475,7 @@ empty = []
             "panvox.toml:37: panels.'a b': must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
             "panvox.toml:38: panels.empty = […]: must not be empty",
             "environment: PANVOX_RUN_DEADLINE: is not a setting; did you mean PANVOX_RUN__DEADLINE?",
-            "environment: PANVOX_NETWROK__PROXY: netwrok = {…}: is not a setting; did you mean network? allowed: run, network, local, store, catalogue, models, providers, panels",
+            "environment: PANVOX_NETWROK__PROXY: netwrok = {…}: is not a setting; did you mean network? allowed: run, network, local, store, catalogue, limits, retry, breaker, fallback, budget, cache, models, providers, panels",
             "environment: PANVOX_RUN__PAID_LIMIT = -1: must be at least 0",
         ]
     )
@@ -539,7 +539,7 @@ empty = []
         (
             "files = ['x']",
             snapshot(
-                "panvox.toml:1: files = […]: is not a setting; allowed: run, network, local, store, catalogue, models, providers, panels"
+                "panvox.toml:1: files = […]: is not a setting; allowed: run, network, local, store, catalogue, limits, retry, breaker, fallback, budget, cache, models, providers, panels"
             ),
         ),
         (
@@ -878,7 +878,8 @@ def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, pyda
         if section is None:
             yield f"{prefix}{name}", field
         else:
-            yield from fields(section, f"{prefix}{name}{'[]' if section in (Provider, ModelFacts) else ''}.")
+            several = section in (Provider, ModelFacts, RetryRule, KeySection)
+            yield from fields(section, f"{prefix}{name}{'[]' if several else ''}.")
 
 
 def shown_default(value: object) -> str:

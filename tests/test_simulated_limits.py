@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from panvox.compose.dialects import dialect_of
 from panvox.errors import Category, UsageError
-from panvox.messages import Prompt
-from panvox.protocols import Rate
+from panvox.messages import Prompt, Rate
 from panvox.settings import VENDORS
 from panvox.simulator import (
     Fleet,

@@ -138,7 +138,7 @@ async def test_a_store_of_a_newer_panvox_is_left_alone(place: Path) -> None:
     before = content(place)
 
     assert await refusal(place) == (
-        f"The store {place} was written by a newer panvox (revision '0815'; this one knows up to '0001'). "
+        f"The store {place} was written by a newer panvox (revision '0815'; this one knows up to '0002'). "
         f"Upgrade panvox, or n{ELSEWHERE}."
     )
     assert content(place) == before

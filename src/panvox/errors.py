@@ -22,6 +22,7 @@
         ├── TimedOut                  connect, first token, idle or total deadline passed
         ├── Overloaded                5xx: the provider says that it is busy or broken
         ├── Unreachable               no connection: name, route, certificate, reset
+        ├── CircuitOpen               not asked: it failed again and again a moment ago
         ├── LocalUnavailable          the model on this machine cannot be started
         └── Internal                  a defect in panvox; the message says where
 
@@ -55,6 +56,7 @@ class Category(StrEnum):
     TIMED_OUT = "timed_out"
     OVERLOADED = "overloaded"
     UNREACHABLE = "unreachable"
+    CIRCUIT_OPEN = "circuit_open"
     LOCAL_UNAVAILABLE = "local_unavailable"
     INTERNAL = "internal"
 
@@ -281,6 +283,14 @@ class Unreachable(Failure):
     owner = Owner.NETWORK
     retry = Retry.LATER
     hint = "Check the network, the proxy and the provider's base_url."
+
+
+class CircuitOpen(Failure):
+    """Not asked, since it failed again and again a moment ago; `wait` says when it is tried again."""
+
+    category = Category.CIRCUIT_OPEN
+    owner = Owner.PROVIDER
+    hint = "panvox tries it again by itself; `panvox limits` shows what is closed, and until when."
 
 
 class LocalUnavailable(Failure):

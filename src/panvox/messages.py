@@ -3,7 +3,9 @@
 Everything here is frozen, typed and can be written as JSON by msgspec. Nothing here waits, reads or writes.
 
     Prompt ──► Model ──► Text · Reasoning · ToolCallDelta · UsageReport · End ──► Fold ──► Answer ──► Outcome
-    a run:  RunStarted · MemberStarted · MemberDelta · MemberEnded · VerdictChanged · WaitMet · RunEnded
+               on the way:  Waiting · AttemptBegan · ReplyBegan · AttemptEnded · Restarted
+    a run:  RunStarted · MemberStarted · MemberWaiting · MemberDelta · MemberRestarted · MemberEnded
+            VerdictChanged · WaitMet · RunEnded
 """
 
 from __future__ import annotations
@@ -171,7 +173,82 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     model: str = ""
 
 
-Event = Text | Reasoning | ToolCallDelta | UsageReport | End
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a member is. `name` is unique in its panel; members of one `lineage` share weights."""
+
+    name: str
+    provider: str = ""
+    model: str = ""
+    lineage: str = ""
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """How one limit stands, as a provider tells it.
+
+    `window` is the length of its window in seconds, `reset` the seconds until it is whole again; None where
+    neither the provider nor its row tells.
+    """
+
+    unit: Literal["requests", "tokens", "input_tokens", "output_tokens"]
+    window: float | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+
+
+class Waiting(msgspec.Struct, frozen=True, tag="waiting"):
+    """Nothing is on its way: the call waits for `reason`, such as "openrouter requests".
+
+    `seconds` is about how long; None where nobody can tell. What comes next ends the wait.
+    """
+
+    reason: str
+    seconds: float | None = None
+
+
+class AttemptBegan(msgspec.Struct, frozen=True, tag="attempt_began"):
+    """A call goes out to `model` with the key of this label."""
+
+    model: Identity
+    key: str = ""
+
+
+class ReplyBegan(msgspec.Struct, frozen=True, tag="reply_began"):
+    """The head of the reply is here: what it tells of limits, and whether the provider took the call on."""
+
+    rates: tuple[Rate, ...] = ()
+    accepted: bool = True
+
+
+class AttemptEnded(msgspec.Struct, frozen=True, tag="attempt_ended"):
+    """The call that began last is over, with an answer where there is no fault; `cost` is in USD.
+
+    `cached`: it never went out, since its answer was known.
+    """
+
+    fault: Fault | None = None
+    cost: Decimal | None = None
+    cached: bool = False
+
+
+class Restarted(msgspec.Struct, frozen=True, tag="restarted"):
+    """What has come counts for nothing: the answer begins anew. `reason` is a sentence."""
+
+    reason: str = ""
+
+
+Event = (
+    Text
+    | Reasoning
+    | ToolCallDelta
+    | UsageReport
+    | End
+    | Waiting
+    | AttemptBegan
+    | ReplyBegan
+    | AttemptEnded
+    | Restarted
+)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +268,9 @@ class Fold:
     __slots__ = ("_calls", "_end", "_reasoning", "_text", "_usage")
 
     def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, list[str]] = {}
@@ -210,6 +290,10 @@ class Fold:
                 self._usage = event.usage
             case End():
                 self._end = event
+            case Restarted():
+                self._clear()
+            case Waiting() | AttemptBegan() | ReplyBegan() | AttemptEnded():
+                pass
             case _:
                 assert_never(event)
 
@@ -267,6 +351,7 @@ class State(StrEnum):
     TIMED_OUT = Category.TIMED_OUT.value
     OVERLOADED = Category.OVERLOADED.value
     UNREACHABLE = Category.UNREACHABLE.value
+    CIRCUIT_OPEN = Category.CIRCUIT_OPEN.value
     LOCAL_UNAVAILABLE = Category.LOCAL_UNAVAILABLE.value
     INTERNAL = Category.INTERNAL.value
 
@@ -279,20 +364,13 @@ class State(StrEnum):
 _OPEN = frozenset({State.WAITING, State.STREAMING})
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a member is. `name` is unique in its panel; members of one `lineage` share weights."""
-
-    name: str
-    provider: str = ""
-    model: str = ""
-    lineage: str = ""
-
-
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One call over the wire. Times in seconds; `started` counts from the start of the run.
 
     `in_flight` is how many calls of the run were on their way when this one began; `wait` is what the
-    provider asked for; `message` is its own wording.
+    provider asked for; `message` is its own wording. `model` is the name of the model that was asked, where
+    it is not the member itself, `key` the label of the key, `cost` USD; `waited` is how long the call was
+    held back before it went out. A `cached` attempt never went out.
     """
 
     started: float
@@ -303,6 +381,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     wait: float | None = None
     in_flight: int = 0
     request_id: str = ""
+    model: str = ""
+    key: str = ""
+    cost: Decimal | None = None
+    waited: float = 0.0
+    cached: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -310,6 +393,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     `answer` holds what had arrived, also where the member failed; `fault` is None only for answered,
     cancelled, interrupted and skipped members, whose `reason` is then a sentence (empty when answered).
+    `stand_in` is the model that answered in place of the member, where another did.
     """
 
     member: Identity
@@ -321,6 +405,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     started: float = 0.0
     first_token: float | None = None
     duration: float = 0.0
+    stand_in: Identity | None = None
+
+    @property
+    def speaker(self) -> Identity:
+        """Whose answer it is: the member's, or that of the model that stood in for it."""
+        return self.stand_in or self.member
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answer was known before, and cost nothing."""
+        return bool(self.attempts) and self.attempts[-1].cached
 
     @property
     def answered(self) -> bool:
@@ -334,7 +429,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cost(self) -> Decimal | None:
-        """USD that the provider says the call cost; None where it did not say."""
+        """USD that all attempts cost together; where none is known, what the provider says, if it does."""
+        known = [attempt.cost for attempt in self.attempts if attempt.cost is not None]
+        if known:
+            return sum(known, Decimal(0))
         usage = self.answer.usage if self.answer else None
         return usage.cost if usage else None
 
@@ -394,10 +492,26 @@ class RunStarted(msgspec.Struct, frozen=True, tag="run_started", kw_only=True):
 
 
 class MemberStarted(msgspec.Struct, frozen=True, tag="member_started"):
-    """A member was asked, `at` seconds after the start of the turn."""
+    """A member was asked, `at` seconds after the start of the turn; again for each further attempt."""
 
     member: str
     at: float
+
+
+class MemberWaiting(msgspec.Struct, frozen=True, tag="member_waiting"):
+    """A member is held back `at` seconds after the start of the turn, by `reason`, for about `seconds`."""
+
+    member: str
+    at: float
+    reason: str
+    seconds: float | None = None
+
+
+class MemberRestarted(msgspec.Struct, frozen=True, tag="member_restarted"):
+    """What a member has said counts for nothing: its answer begins anew."""
+
+    member: str
+    reason: str = ""
 
 
 class MemberDelta(msgspec.Struct, frozen=True, tag="member_delta", omit_defaults=True):
@@ -446,4 +560,14 @@ class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", kw_only=True):
     stopped: str = ""
 
 
-RunEvent = RunStarted | MemberStarted | MemberDelta | MemberEnded | VerdictChanged | WaitMet | RunEnded
+RunEvent = (
+    RunStarted
+    | MemberStarted
+    | MemberWaiting
+    | MemberDelta
+    | MemberRestarted
+    | MemberEnded
+    | VerdictChanged
+    | WaitMet
+    | RunEnded
+)

@@ -9,8 +9,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from panvox.errors import Failure
-from panvox.messages import Event, Identity, Outcome, Prompt, RunEnded
+from panvox.errors import Failure, Fault
+from panvox.messages import Event, Identity, Outcome, Prompt, Rate, ReplyBegan, RunEnded, Usage
 
 
 @runtime_checkable
@@ -119,18 +119,66 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
     more: str = ""
 
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True):
-    """How one limit stands, as a provider tells it.
+Unit = Literal["requests", "tokens", "input_tokens", "output_tokens"]
+"""What windows count."""
 
-    `window` is the length of its window in seconds, `reset` the seconds until it is whole again; None where
-    neither the provider nor its row tells.
+
+class Window(msgspec.Struct, frozen=True):
+    """At most `amount` of `unit` within any `seconds` seconds."""
+
+    unit: Unit
+    amount: int
+    seconds: float
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What something is allowed; by default, everything.
+
+    `slots` is how many calls may be on their way at once, `spacing` the least seconds between the starts of
+    two, `loaded` how many different models may be in use at once.
     """
 
-    unit: Literal["requests", "tokens", "input_tokens", "output_tokens"]
-    window: float | None = None
-    limit: int | None = None
-    remaining: int | None = None
-    reset: float | None = None
+    windows: tuple[Window, ...] = ()
+    slots: int | None = None
+    spacing: float = 0.0
+    loaded: int | None = None
+
+
+class Scope(msgspec.Struct, frozen=True, order=True):
+    """What a limit is on; `name` is a provider, `provider/account`, a model, or `provider/key label`."""
+
+    kind: Literal["provider", "account", "model", "key"]
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call takes, of all its `scopes` at once, the narrowest first; tokens are estimates."""
+
+    scopes: tuple[Scope, ...]
+    model: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a call waits: which scope has none left of what, and for about how many seconds.
+
+    `certain` says that it cannot be sooner; `seconds` is None where nobody can tell. A hold that never ends
+    has `seconds` infinite.
+    """
+
+    scope: Scope
+    what: Literal["requests", "tokens", "slots", "spacing", "pause", "loading", "shared"]
+    seconds: float | None = None
+    certain: bool = False
+
+    @property
+    def reason(self) -> str:
+        """What people read after "waits for": `openrouter requests`."""
+        return f"{self.scope.name} {self.what}"
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,6 +293,47 @@ class Transport(Protocol):
 
     def send(self, request: Request, *, connect_timeout: float) -> AbstractAsyncContextManager[Reply]:
         """The reply, once its head is here; leaving the context gives the connection back or closes it."""
+        ...
+
+
+class Permit(Protocol):
+    """A place in the line for everything that a demand takes, and then the right to make one call.
+
+    Close it in every case; what was not used is given back. Calls of these never wait but `wait`.
+    """
+
+    async def wait(self) -> Hold | None:
+        """None once the call may go out; a `Hold` when there is a reason, or a new one, to tell of.
+
+        Ask again until it is None. May be cancelled at any time.
+        """
+        ...
+
+    def replied(self, reply: ReplyBegan) -> None:
+        """The head of the reply is here."""
+        ...
+
+    def failed(self, fault: Fault) -> None:
+        """The call failed; what the fault tells of limits is learnt."""
+        ...
+
+    def used(self, usage: Usage) -> None:
+        """What the provider counted, in place of the estimate."""
+        ...
+
+    def close(self, *, aborted: bool = False) -> None:
+        """The call is over, or never was; `aborted` if the provider may still be at it. May be repeated."""
+        ...
+
+
+class Limiter(Protocol):
+    """Lets calls out as early as all limits allow, and in the order in which they came, scope by scope.
+
+    Nobody waits for a scope that is none of its own, and a large call is not passed over for ever.
+    """
+
+    def permit(self, demand: Demand) -> Permit:
+        """A place in the line; the first `wait` of it tells whether there is one."""
         ...
 
 

@@ -41,7 +41,7 @@ class Overrides:
 
 
 def _claims(pattern: str, facts: ModelFacts) -> dict[str, Claim]:
-    said = facts.model_dump(exclude_none=True)
+    said = facts.model_dump(exclude_none=True, exclude={"limits"})
     return {
         _FIELDS.get(field, field): Claim(value, "settings", None, f'models."{pattern}".{field}')
         for field, value in said.items()

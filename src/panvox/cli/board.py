@@ -12,7 +12,9 @@ from panvox.cli.text import one_line
 from panvox.messages import (
     MemberDelta,
     MemberEnded,
+    MemberRestarted,
     MemberStarted,
+    MemberWaiting,
     Outcome,
     RunEnded,
     RunEvent,
@@ -32,7 +34,10 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One member. Times in seconds: `started` from the start of the turn, `first_token` from there."""
+    """One member. Times in seconds: `started` from the start of the turn, `first_token` from there.
+
+    `held` is what it waits for, if it does, `held_until` when that is expected to end, on the reader's clock.
+    """
 
     name: str
     state: State = State.WAITING
@@ -41,6 +46,8 @@ class Row:
     characters: int = 0
     tail: str = ""
     thinks: bool = False
+    held: str = ""
+    held_until: float | None = None
     outcome: Outcome | None = None
 
     @property
@@ -71,7 +78,7 @@ class Row:
         if self.outcome and not self.outcome.answered:
             fault = self.outcome.fault
             return one_line(fault.message if fault else self.outcome.reason)
-        return one_line(self.tail)
+        return one_line(f"waits for {self.held}" if self.held else self.tail)
 
 
 @dataclass(slots=True)
@@ -126,6 +133,10 @@ class Board:
                 self._begin(event)
             case MemberStarted():
                 self._start(self.rows[event.member], event.at)
+            case MemberWaiting():
+                self._hold(self.rows[event.member], event, now)
+            case MemberRestarted():
+                self._restart(self.rows[event.member])
             case MemberDelta():
                 self._grow(self.rows[event.member], event, now)
             case MemberEnded():
@@ -146,8 +157,18 @@ class Board:
 
     def _start(self, row: Row, at: float) -> None:
         row.state, row.started = State.STREAMING, at
+        row.held, row.held_until = "", None
         self._waiting.pop(row.name, None)
         self._streaming[row.name] = row
+
+    def _hold(self, row: Row, event: MemberWaiting, now: float) -> None:
+        row.state, row.held = State.WAITING, event.reason
+        row.held_until = None if event.seconds is None else now + event.seconds
+        self._streaming.pop(row.name, None)
+        self._waiting[row.name] = row
+
+    def _restart(self, row: Row) -> None:
+        row.tail, row.thinks, row.characters, row.first_token = "", False, 0, None
 
     def _grow(self, row: Row, event: MemberDelta, now: float) -> None:
         if row.first_token is None:

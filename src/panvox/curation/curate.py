@@ -68,7 +68,7 @@ class Curator:
         if key not in self._groups:
             self._groups[key] = _Gathering(shown, extracted=found is not None)
         self._groups[key].add(outcome, shown)
-        self._vote(lineage_of(outcome.member), self._groups[key])
+        self._vote(lineage_of(outcome.speaker), self._groups[key])
 
     def _vote(self, lineage: str, group: _Gathering) -> None:
         """The lineage's one vote is divided anew among the groups of all its answers."""

@@ -9,7 +9,7 @@ import msgspec
 
 from panvox.dialects.foreign import number
 from panvox.dialects.waits import seconds
-from panvox.protocols import Rate
+from panvox.messages import Rate
 
 Unit = Literal["requests", "tokens", "input_tokens", "output_tokens"]
 

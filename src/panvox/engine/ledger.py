@@ -6,20 +6,52 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from panvox.errors import Fault
-from panvox.messages import Attempt, Fold, Identity, Outcome, State
+from panvox.messages import Attempt, AttemptBegan, AttemptEnded, Fold, Identity, Outcome, State
+
+
+class _Call:
+    """A call that is on its way."""
+
+    __slots__ = ("in_flight", "key", "model", "started", "waited")
+
+    def __init__(self, began: AttemptBegan | None, *, started: float, in_flight: int, waited: float) -> None:
+        self.model = began.model if began else None
+        self.key = began.key if began else ""
+        self.started = started
+        self.in_flight = in_flight
+        self.waited = waited
 
 
 class Record:
-    """What is known of one member on its way. Times in seconds from the start of the turn."""
+    """What is known of one member on its way. Times in seconds from the start of the turn.
 
-    __slots__ = ("first_token", "fold", "identity", "in_flight", "outcome", "started", "state")
+    A model that tells nothing of its attempts makes one, from its beginning to its end.
+    """
+
+    __slots__ = (
+        "attempts",
+        "call",
+        "first_token",
+        "fold",
+        "held_since",
+        "identity",
+        "outcome",
+        "stand_in",
+        "started",
+        "state",
+        "tells",
+    )
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
         self.state = State.WAITING
         self.fold = Fold()
         self.started = 0.0
-        self.in_flight = 0
+        self.held_since: float | None = None
+        self.call: _Call | None = None
+        self.attempts: list[Attempt] = []
+        self.tells = False
+        self.stand_in: Identity | None = None
         self.first_token: float | None = None
         self.outcome: Outcome | None = None
 
@@ -59,33 +91,52 @@ class Ledger:
         """The member is being asked."""
         record.started = now
         self._move(record, State.STREAMING)
-        record.in_flight = self._states[State.STREAMING]
+        record.call = _Call(None, started=now, in_flight=self._states[State.STREAMING], waited=0.0)
+
+    def hold(self, record: Record, now: float) -> None:
+        """Nothing of it is on its way: it waits."""
+        record.tells, record.call = True, None
+        if record.held_since is None:
+            record.held_since = now
+        self._move(record, State.WAITING)
+
+    def begin_attempt(self, record: Record, began: AttemptBegan, now: float) -> None:
+        """A call of it goes out."""
+        record.tells = True
+        waited = now - (record.started if record.held_since is None else record.held_since)
+        record.held_since = None
+        self._move(record, State.STREAMING)
+        in_flight = self._states[State.STREAMING]
+        record.call = _Call(began, started=now, in_flight=in_flight, waited=waited if waited > 0 else 0.0)
+
+    def end_attempt(self, record: Record, ended: AttemptEnded, now: float) -> None:
+        """Its call is over."""
+        call, record.call = record.call, None
+        if call is None:
+            return
+        state = State(ended.fault.category.value) if ended.fault else State.ANSWERED
+        record.attempts.append(_attempt(record, call, state, now, ended=ended))
+        answered_by = call.model if ended.fault is None else None
+        record.stand_in = answered_by if answered_by != record.identity else None
 
     def end(self, record: Record, state: State, now: float, *, fault: Fault | None, reason: str) -> Outcome:
         """The member has reached its final state; what had arrived is kept."""
-        began = record.state is State.STREAMING
-        answer = record.fold.answer
-        duration = now - record.started if began else 0.0
-        attempt = Attempt(
-            started=record.started,
-            duration=duration,
-            state=state,
-            status=fault.status if fault else (200 if state is State.ANSWERED else None),
-            message=fault.message if fault else "",
-            wait=fault.wait if fault else None,
-            in_flight=record.in_flight,
-            request_id=fault.request_id if fault else "",
-        )
+        began = not (record.state is State.WAITING and record.held_since is None)
+        call, record.call = record.call, None
+        if began and call is not None and (call.model is not None or not record.tells):
+            ended = AttemptEnded(fault=fault)
+            record.attempts.append(_attempt(record, call, state, now, ended=ended))
         record.outcome = Outcome(
             member=record.identity,
             state=state,
-            answer=answer,
+            answer=record.fold.answer,
             fault=fault,
             reason=reason,
-            attempts=(attempt,) if began else (),
+            attempts=tuple(record.attempts),
             started=record.started,
             first_token=record.first_token,
-            duration=duration,
+            duration=now - record.started if began else 0.0,
+            stand_in=record.stand_in if state is State.ANSWERED else None,
         )
         record.fold = Fold()
         self._move(record, state)
@@ -95,3 +146,23 @@ class Ledger:
         self._states[record.state] -= 1
         self._states[state] += 1
         record.state = state
+
+
+def _attempt(record: Record, call: _Call, state: State, now: float, *, ended: AttemptEnded) -> Attempt:
+    fault = ended.fault
+    name = call.model.name if call.model else record.identity.name
+    return Attempt(
+        started=call.started,
+        duration=now - call.started,
+        state=state,
+        status=fault.status if fault else (200 if state is State.ANSWERED else None),
+        message=fault.message if fault else "",
+        wait=fault.wait if fault else None,
+        in_flight=call.in_flight,
+        request_id=fault.request_id if fault else "",
+        model="" if name == record.identity.name else name,
+        key=call.key,
+        cost=ended.cost,
+        waited=call.waited,
+        cached=ended.cached,
+    )

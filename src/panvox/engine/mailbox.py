@@ -62,6 +62,12 @@ class Lane:
         if self._waits:
             self._mailbox.put(self)
 
+    def drop(self) -> None:
+        """What was not taken counts for nothing; there is no more."""
+        self._text.clear()
+        self._reasoning.clear()
+        self._waits = False
+
     def take(self) -> MemberDelta | None:
         """Everything that waits, as one event; None where it was taken before."""
         if not self._waits:

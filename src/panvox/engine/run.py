@@ -17,17 +17,24 @@ from datetime import UTC, datetime
 from functools import partial
 
 from panvox.curation import Curator
+from panvox.deadline import narrow
 from panvox.engine.conversation import Past, prompt_for
 from panvox.engine.ledger import Ledger, Record
-from panvox.engine.mailbox import Mailbox
+from panvox.engine.mailbox import Lane, Mailbox
 from panvox.errors import Failure, Fault, Internal, TimedOut, Truncated
 from panvox.messages import (
+    AttemptBegan,
+    AttemptEnded,
+    Event,
     Identity,
     MemberEnded,
+    MemberRestarted,
     MemberStarted,
+    MemberWaiting,
     Outcome,
     Prompt,
     Reasoning,
+    Restarted,
     RunEnded,
     RunEvent,
     RunStarted,
@@ -35,6 +42,7 @@ from panvox.messages import (
     Text,
     ToolCallDelta,
     Verdict,
+    Waiting,
     WaitMet,
 )
 from panvox.protocols import Journal, Model
@@ -222,6 +230,7 @@ class Turn:
 
     async def drive(self) -> None:
         """Ask everybody, wait until all have ended, write it down, end the stream of events."""
+        narrow(self._deadline)
         alarms = [
             self._at(self._deadline, lambda: self.stop("deadline")),
             self._at(self._wait.alarm, self._look),
@@ -267,8 +276,9 @@ class Turn:
         name = record.identity.name
         self._ledger.begin(record, self._now())
         self._mailbox.put(MemberStarted(name, record.started))
+        narrow(member.deadline)
         lane = self._mailbox.lane(name)
-        add, put_text = record.fold.add, lane.put_text
+        add = record.fold.add
         limit = asyncio.timeout(member.deadline)
         fault: Fault | None = None
         try:
@@ -276,10 +286,11 @@ class Turn:
                 async for event in events:
                     add(event)
                     if isinstance(event, Text):
-                        put_text(event.text)
+                        lane.put_text(event.text)
                     elif isinstance(event, Reasoning):
                         lane.put_reasoning(event.text)
                     elif not isinstance(event, ToolCallDelta):
+                        lane = self._note(record, lane, event)
                         continue
                     if record.first_token is None:
                         record.first_token = self._now() - record.started
@@ -297,6 +308,29 @@ class Turn:
         if fault is None and not record.fold.ended:
             fault = Truncated("the model stopped without an end").fault
         self._book(record, State(fault.category.value) if fault else State.ANSWERED, fault=fault)
+
+    def _note(self, record: Record, lane: Lane, event: Event) -> Lane:
+        """What is told on the way to an answer; the lane for what follows."""
+        name, now = record.identity.name, self._now()
+        match event:
+            case Waiting():
+                self._ledger.hold(record, now)
+                self._mailbox.put(MemberWaiting(name, now, event.reason, event.seconds))
+            case AttemptBegan():
+                again = record.tells
+                self._ledger.begin_attempt(record, event, now)
+                if again:
+                    self._mailbox.put(MemberStarted(name, now))
+            case AttemptEnded():
+                self._ledger.end_attempt(record, event, now)
+            case Restarted():
+                record.first_token = None
+                lane.drop()
+                self._mailbox.put(MemberRestarted(name, event.reason))
+                return self._mailbox.lane(name)
+            case _:
+                pass  # the fold has it
+        return lane
 
     def _book_cancelled(self, record: Record) -> None:
         match self._stopped:

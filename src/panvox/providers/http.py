@@ -7,12 +7,13 @@ prompt ── dialect.request ── transport.send ── status 200 ── dia
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 
 from panvox.errors import Failure, InvalidRequest, Owner, PromptError, Truncated
-from panvox.messages import End, Event, Prompt
+from panvox.messages import End, Event, Prompt, ReplyBegan
 from panvox.protocols import Decoder, Dialect, Reply, Transport
 from panvox.providers.deadlines import Deadlines, Watchdog
 from panvox.redaction import without_secret
@@ -70,7 +71,17 @@ class HttpModel:
 class _Call:
     """One call on its way: entered, it waits for the reply; iterated, it gives the events of the answer."""
 
-    __slots__ = ("_chunks", "_decoder", "_dialect", "_ended", "_events", "_key", "_sending", "_watchdog")
+    __slots__ = (
+        "_chunks",
+        "_decoder",
+        "_dialect",
+        "_ended",
+        "_events",
+        "_key",
+        "_reply",
+        "_sending",
+        "_watchdog",
+    )
 
     def __init__(
         self,
@@ -85,6 +96,7 @@ class _Call:
         self._watchdog = watchdog
         self._events: Iterator[Event] = iter(())
         self._ended = False
+        self._chunks: AsyncIterator[bytes] | None = None
 
     async def __aenter__(self) -> AsyncIterator[Event]:
         try:
@@ -93,12 +105,8 @@ class _Call:
         except BaseException:
             self._watchdog.close()
             raise
-        try:
-            self._decoder = await self._decoder_of(reply)
-        except BaseException as error:
-            await self.__aexit__(type(error), error, error.__traceback__)
-            raise
-        self._chunks = reply.chunks()
+        self._reply = reply
+        self._events = self._opening(reply)
         return self
 
     async def __aexit__(
@@ -114,7 +122,7 @@ class _Call:
         while True:
             try:
                 for event in self._events:
-                    self._watchdog.answering = True
+                    self._watchdog.answering = type(event) is not ReplyBegan
                     if type(event) is End:
                         self._ended, self._events = True, iter(())
                     return event
@@ -124,7 +132,15 @@ class _Call:
                 raise StopAsyncIteration
             await self._read_on()
 
+    def _opening(self, reply: Reply) -> Iterator[Event]:
+        """What the head alone tells."""
+        rates = self._dialect.rates(reply.headers, now=time.time())
+        yield ReplyBegan(rates, accepted=reply.status == _OK)
+
     async def _read_on(self) -> None:
+        if self._chunks is None:
+            self._decoder = await self._decoder_of(self._reply)
+            self._chunks = self._reply.chunks()
         try:
             with self._watchdog:
                 data = await anext(self._chunks)

@@ -26,20 +26,27 @@ from panvox.settings.hosts import is_this_machine
 from panvox.settings.values import (
     Ability,
     ApiAddress,
+    Attempts,
+    Categories,
     Dollars,
     Exemptions,
     ExistingFile,
     IsoDate,
+    Jitter,
     ModelName,
     Name,
     Patterns,
     ProxyAddress,
     Seconds,
     Share,
+    SharedAddress,
+    Slots,
     SomeFile,
+    Spacing,
     Tokens,
     Variable,
     Wait,
+    Windows,
     Word,
     address_in,
 )
@@ -137,6 +144,147 @@ class CatalogueSection(Section):
     )
 
 
+class Allowance(Section):
+    """What something is allowed. What is left out is not limited here; an empty list lifts a default."""
+
+    requests: Windows | None = Field(None, description="calls in a time, such as `20/minute`, or several")
+    tokens: Windows | None = Field(None, description="tokens of prompts and answers together in a time")
+    input_tokens: Windows | None = Field(None, description="tokens of prompts in a time")
+    output_tokens: Windows | None = Field(None, description="tokens of answers in a time")
+    slots: Slots | None = Field(None, description="calls that may be on their way at once")
+    spacing: Spacing | None = Field(None, description="least seconds between the starts of two calls")
+    loaded: Slots | None = Field(
+        None, description="different models that a server on this machine may have in use at once"
+    )
+
+
+class LimitsSection(Section):
+    """How limits are kept."""
+
+    url: SharedAddress | None = Field(
+        None, description="address of a Valkey server that shares limits between processes; none if unset"
+    )
+    learn: bool = Field(True, description="whether limits are learnt from what providers reply")
+    max_age: Seconds = Field(
+        86_400.0 * 7, le=31_536_000, description="seconds that a learnt limit is believed"
+    )
+
+
+class RetryRule(Section):
+    """How a call is tried again; what is left out comes from the next wider rule."""
+
+    attempts: Attempts | None = Field(None, description="attempts in all, 1 to 4")
+    base: Seconds | None = Field(None, description="seconds before the second attempt; doubled each time")
+    cap: Seconds | None = Field(None, description="seconds between two attempts at most")
+    jitter: Jitter | None = Field(None, description="the part of a pause that chance decides, from 0.25 to 1")
+    never: Categories | None = Field(None, description="categories that are not tried again")
+
+
+class Retries(RetryRule):
+    """When a call that failed is tried again."""
+
+    attempts: Attempts = Field(3, description="attempts in all, 1 to 4")
+    base: Seconds | None = Field(
+        None,
+        description="seconds before the second attempt, doubled each time; the vendor's if unset, else 1",
+    )
+    cap: Seconds = Field(60.0, description="seconds between two attempts at most")
+    jitter: Jitter = Field(1.0, description="the part of a pause that chance decides, from 0.25 to 1")
+    never: Categories = Field((), description="categories that are not tried again")
+    budget: Share = Field(
+        0.2, description="retries of a provider in a minute, as a share of its calls; ten are always allowed"
+    )
+    patience: Seconds = Field(
+        120.0, description="seconds that a provider may ask us to wait; who asks for more is not waited for"
+    )
+    models: Mapping[ModelName, RetryRule] = Field(
+        {}, description="rules for the models that a name or glob means"
+    )
+
+
+class BreakerSection(Section):
+    """When a model that fails again and again is left alone for a while."""
+
+    enabled: bool = Field(True, description="whether it is")
+    failures: Annotated[int, Field(ge=1, le=1000)] = Field(5, description="failures in a row that open it")
+    share: Share = Field(
+        0.5, description="share of failures in the last minute that opens it, from ten calls on"
+    )
+    pause: Annotated[float, Field(gt=0, le=60)] = Field(
+        5.0, description="seconds until it is tried, doubled with each failed try, 60 at most"
+    )
+
+
+class ChainLink(Section):
+    """One model of a chain of fallbacks."""
+
+    model: ModelName = Field(description="name or glob of the model, such as `*/kimi-k2*`")
+    retries: Annotated[int, Field(ge=0, le=3)] = Field(0, description="how often it is tried again")
+    base: Seconds | None = Field(None, description="seconds before the first retry; doubled each time")
+
+
+class FallbackSection(Section):
+    """Who answers when a model cannot."""
+
+    enabled: bool = Field(True, description="whether another model may answer; --no-fallback says no")
+    lineages: bool = Field(
+        False, description="whether models with other weights may stand in without being named in a chain"
+    )
+    warn_above: Annotated[float, Field(ge=1, le=1000)] = Field(
+        2.0, description="times the cost of the model asked from which a fallback is warned of"
+    )
+    refuse_above: Annotated[float, Field(ge=1, le=1000)] = Field(
+        3.0, description="times the cost of the model asked from which there is no fallback"
+    )
+    chains: Mapping[Name, Annotated[tuple[ChainLink, ...], Strict(strict=False), Field(min_length=1)]] = (
+        Field({}, description="named chains, each a list of links, the preferred one first")
+    )
+
+
+class BudgetSection(Section):
+    """Money that may be spent, in USD. It is set aside before a prompt goes out."""
+
+    run: Dollars | None = Field(None, description="for one prompt; --budget wins")
+    day: Dollars | None = Field(10.0, description="in a day, by UTC")
+    month: Dollars | None = Field(None, description="in a month, by UTC")
+    providers: Mapping[Name, Dollars] = Field({}, description="in a day, by provider")
+    tags: Mapping[Name, Dollars] = Field({}, description="in a day, by tag; --tag names it")
+    unknown_price: Dollars = Field(
+        15.0, description="per million tokens, set aside for paid models whose price nobody tells"
+    )
+    free_first: bool = Field(
+        False, description="whether paid models are asked only when the free ones do not agree"
+    )
+
+
+class CacheSection(Section):
+    """Answers that are given again when exactly the same is asked of the same model."""
+
+    enabled: bool = Field(True, description="whether they are; --fresh asks anew")
+    max_age: Seconds = Field(3_600.0, description="seconds that an answer is given again")
+    max_mb: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        200, description="megabytes that are kept at most"
+    )
+
+
+class KeySection(Section):
+    """One key of a provider: where it is, and when it is used."""
+
+    env: Variable | None = Field(None, description="name of the environment variable that holds it")
+    file: SomeFile | None = Field(
+        None, description="path of a file that holds it and that only its owner can read"
+    )
+    label: Name | None = Field(
+        None, description="what it is called in reports; its variable or file if unset"
+    )
+    account: Name = Field("main", description="the account that it belongs to; its keys share its limits")
+    priority: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="keys of the lowest number are used first"
+    )
+    backup: bool = Field(False, description="whether it is used only when no other key can be")
+    expires: IsoDate | None = Field(None, description="the last day on which it is valid")
+
+
 class ModelFacts(Section):
     """What is known better here than anywhere else about the models that a pattern means."""
 
@@ -161,6 +309,7 @@ class ModelFacts(Section):
     strength: Share | None = Field(None, description="how strong it is, from 0 to 1")
     strength_code: Share | None = Field(None, description="how strong it is at code, from 0 to 1")
     strength_math: Share | None = Field(None, description="how strong it is at mathematics, from 0 to 1")
+    limits: Allowance | None = Field(None, description="what it is allowed, beside the limits of its account")
 
 
 class Provider(Section):
@@ -196,6 +345,14 @@ class Provider(Section):
     allow_plain_http: bool | None = Field(
         None, description="whether its address may be plain `http://`; `network.allow_plain_http` if unset"
     )
+    keys: Annotated[tuple[KeySection, ...], Strict(strict=False)] = Field(
+        (), description="its keys, where there are several; in place of `key_env`"
+    )
+    limits: Allowance = Field(Allowance(), description="what all its accounts are allowed together")
+    account_limits: Allowance = Field(
+        Allowance(), description="what each account is allowed; the vendor's usual limits if unset"
+    )
+    key_limits: Allowance = Field(Allowance(), description="what each key is allowed")
 
     @field_validator("id")
     @classmethod
@@ -274,6 +431,12 @@ class Document(Section):
     local: Local = Local()
     store: Store = Store()
     catalogue: CatalogueSection = CatalogueSection()
+    limits: LimitsSection = LimitsSection()
+    retry: Retries = Retries()
+    breaker: BreakerSection = BreakerSection()
+    fallback: FallbackSection = FallbackSection()
+    budget: BudgetSection = BudgetSection()
+    cache: CacheSection = CacheSection()
     models: Mapping[ModelName, ModelFacts] = Field(
         {}, description="what is known better here of the models that a name or glob means"
     )

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Strict, ValidationInfo
 
-from panvox.errors import UsageError
+from panvox.errors import Category, UsageError
 from panvox.protocols import Capability
 from panvox.settings.hosts import exemption
 from panvox.settings.places import expanded
@@ -106,6 +106,20 @@ def _iso(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
+def _shared_address(secret: SecretStr) -> SecretStr:
+    _parts(secret.get_secret_value(), "valkey", "redis", "valkeys", "rediss", "unix")
+    return secret
+
+
+def _category(word: str) -> str:
+    known = [category.value for category in Category]
+    if word not in known:
+        near = get_close_matches(word, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"must be one of {', '.join(known)}{meant}")
+    return word
+
+
 def _several(patterns: object) -> object:
     return (patterns,) if isinstance(patterns, str) else patterns
 
@@ -113,6 +127,33 @@ def _several(patterns: object) -> object:
 def _listed(entries: object) -> object:
     """Entries in one text, with commas or spaces between them, as NO_PROXY has them."""
     return tuple(entries.replace(",", " ").split()) if isinstance(entries, str) else entries
+
+
+_WINDOW = re.compile(r"\s*([0-9][0-9_,]*)\s*/\s*([0-9]+(?:\.[0-9]+)?)?\s*([a-z]+)\s*", re.ASCII)
+_SPANS = {"s": 1.0, "second": 1.0, "minute": 60.0, "min": 60.0, "m": 60.0, "hour": 3_600.0, "h": 3_600.0}
+_SPANS |= {"day": 86_400.0, "d": 86_400.0}
+_WINDOW_SENTENCE = "must be a number and a time, such as 20/minute, 1000/day or 5/10s"
+
+
+def window_in(text: str) -> tuple[int, float]:
+    """Amount and seconds of `20/minute`, `1000/day`, `5/10s`. Raises `ValueError` with what is allowed."""
+    found = _WINDOW.fullmatch(text)
+    span = _SPANS.get(found[3].removesuffix("s") or "s") if found else None
+    if found is None or span is None:
+        raise ValueError(_WINDOW_SENTENCE)
+    amount, seconds = int(re.sub("[_,]", "", found[1])), float(found[2] or 1) * span
+    if not 1 <= amount <= _MOST_PER_WINDOW or not 0.001 <= seconds <= _LONGEST_WINDOW:
+        raise ValueError(f"{_WINDOW_SENTENCE}, with 1 to {_MOST_PER_WINDOW:,} in 1 ms to 31 days")
+    return amount, seconds
+
+
+_MOST_PER_WINDOW = 1_000_000_000_000
+_LONGEST_WINDOW = 31 * 86_400.0
+
+
+def _window(text: str) -> str:
+    window_in(text)
+    return text
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -139,6 +180,17 @@ IsoDate = Annotated[
 Ability = Annotated[str, AfterValidator(_ability)]
 Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
+SharedAddress = Annotated[SecretStr, AfterValidator(_shared_address)]
+Attempts = Annotated[int, Field(ge=1, le=4)]
+Jitter = Annotated[float, Field(ge=0.25, le=1)]
+Categories = Annotated[
+    tuple[Annotated[str, AfterValidator(_category)], ...], Strict(strict=False), BeforeValidator(_several)
+]
+Slots = Annotated[int, Field(ge=1, le=100_000)]
+Spacing = Annotated[float, Field(ge=0, le=86_400)]
+Windows = Annotated[
+    tuple[Annotated[str, AfterValidator(_window)], ...], Strict(strict=False), BeforeValidator(_several)
+]
 Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
 Patterns = Annotated[tuple[Pattern, ...], Strict(strict=False), BeforeValidator(_several)]
 # Keys hold lower-case letters or dashes and names of variables by custom do not, so that a key which was put

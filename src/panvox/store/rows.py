@@ -50,6 +50,7 @@ def ended(run: str, turn: int, outcome: Outcome) -> Rows:
             "started": outcome.started,
             "first_token": outcome.first_token,
             "duration": outcome.duration,
+            "stand_in": outcome.stand_in,
             **_optional(outcome.fault, Fault),
         },
     )

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Double,
@@ -35,9 +36,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from panvox.messages import Prompt, ToolCall, Verdict
+from panvox.messages import Identity, Prompt, ToolCall, Verdict
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes the tables as they are below."""
 
 _LARGEST = 2**63 - 1
@@ -218,6 +219,7 @@ outcomes = Table(
     _words("request_id", optional=True),
     _words("message", optional=True),
     _words("hint", optional=True),
+    Column("stand_in", Value(Identity)),  # the model that answered, where it is not the member
     _key("run", "turn", "member"),
     _belongs_to("members", run="run", turn="turn", member="name"),
 )
@@ -259,6 +261,11 @@ attempts = Table(
     Column("in_flight", Count, nullable=False),
     _words("request_id"),
     _words("message"),
+    _words("model"),  # empty where it is the member itself
+    _words("key"),
+    Column("cost", Money),
+    _seconds("waited"),
+    Column("cached", Boolean, nullable=False),
     _key("run", "turn", "member", "attempt"),
     _belongs_to("outcomes", run="run", turn="turn", member="member"),
 )

@@ -23,8 +23,8 @@ from panvox.dialects.calls import address, key_headers
 from panvox.dialects.rates import Names, Unit, read_rates
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure
-from panvox.messages import Prompt
-from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+from panvox.messages import Prompt, Rate
+from panvox.protocols import Decoder, Listing, ListPage, Quirks, Request
 
 _VERSION = {"anthropic-version": "2023-06-01"}
 _VERSIONED = re.compile(r"/v\d+\w*/?$")

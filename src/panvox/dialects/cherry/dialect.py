@@ -21,8 +21,8 @@ from panvox.dialects.cherry.reading import CherryReading
 from panvox.dialects.model_lists import read_listings
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure
-from panvox.messages import Prompt
-from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+from panvox.messages import Prompt, Rate
+from panvox.protocols import Decoder, Listing, ListPage, Quirks, Request
 
 
 class Cherry(msgspec.Struct, frozen=True):

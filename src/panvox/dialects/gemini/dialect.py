@@ -24,8 +24,8 @@ from panvox.dialects.gemini.listings import read_listings
 from panvox.dialects.gemini.reading import EventReading
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure, UnknownModel
-from panvox.messages import Prompt
-from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+from panvox.messages import Prompt, Rate
+from panvox.protocols import Decoder, Listing, ListPage, Quirks, Request
 
 _KEY_HEADER = "x-goog-api-key"
 _LARGEST_PAGE = 1000

@@ -21,8 +21,8 @@ from panvox.dialects.ollama.listings import add_details, read_listings
 from panvox.dialects.ollama.reading import LineReading
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure
-from panvox.messages import Prompt
-from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+from panvox.messages import Prompt, Rate
+from panvox.protocols import Decoder, Listing, ListPage, Quirks, Request
 
 _SPLITTERS = {b"{": ndjson.Splitter}
 

@@ -24,8 +24,8 @@ from panvox.dialects.openai.rate_headers import RATES
 from panvox.dialects.rates import read_rates
 from panvox.dialects.replies import ReplyDecoder
 from panvox.errors import Failure, Forbidden
-from panvox.messages import Prompt
-from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+from panvox.messages import Prompt, Rate
+from panvox.protocols import Decoder, Listing, ListPage, Quirks, Request
 
 _SENTENCES = (
     refusals.Sentence(  # OpenRouter, with a 404

@@ -21,8 +21,8 @@ from panvox.dialects.replies import ReplyDecoder
 from panvox.dialects.responses.encoding import encode
 from panvox.dialects.responses.reading import ResponseReading
 from panvox.errors import Failure
-from panvox.messages import Prompt
-from panvox.protocols import Decoder, Listing, ListPage, Quirks, Rate, Request
+from panvox.messages import Prompt, Rate
+from panvox.protocols import Decoder, Listing, ListPage, Quirks, Request
 
 _UNITS: tuple[Literal["requests", "tokens"], ...] = ("requests", "tokens")
 _RATES = tuple(

@@ -1,0 +1,1 @@
+"""Money: set aside before a prompt goes out, given back where it was not needed."""
