@@ -31,6 +31,7 @@ from panvox.messages import (
     MemberRestarted,
     MemberStarted,
     MemberWaiting,
+    Note,
     Outcome,
     Prompt,
     Reasoning,
@@ -147,6 +148,7 @@ class Turn:
         self._start = self._loop.time()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopped = ""
+        self._noted: set[str] = set()
         self._unwritten: asyncio.Queue[Outcome | None] = asyncio.Queue(len(run.members) + 1)
 
     # --- for the reader ---
@@ -215,6 +217,12 @@ class Turn:
         self._stopped = why
         for task in self._tasks:
             task.cancel()
+
+    def note(self, text: str) -> None:
+        """Tell the reader something beside the matter, once."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self._mailbox.put(Note(text))
 
     def leave(self) -> None:
         """The reader goes: whoever is still open ends now."""
