@@ -144,7 +144,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     loaded: int | None = None
 
 
-class Scope(msgspec.Struct, frozen=True, order=True):
+class Scope(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """What a limit is on; `name` is a provider, `provider/account`, a model, or `provider/key label`."""
 
     kind: Literal["provider", "account", "model", "key"]
