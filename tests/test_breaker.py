@@ -148,7 +148,7 @@ async def test_a_model_that_is_back_is_used_within_a_minute(outage: int) -> None
         await open_up(guarded)
         end = now() + outage
         asyncio.get_running_loop().call_at(end, setattr, model, "down", False)
-        while (await heard(guarded))[1] is not None:
+        while (await heard(guarded))[1] is not None:  # noqa: ASYNC110 - a user who asks every second
             await asyncio.sleep(1)
         assert now() - end <= 60
 
@@ -218,12 +218,16 @@ async def test_a_probe_that_waits_for_a_permit_is_no_sign_of_an_outage() -> None
 
 async def test_a_probe_ends_with_the_breakers_and_errors_come_out_bare() -> None:
     model = Attempts("oak/m", *[(DOWN,)] * 5, (1000.0,))
-    with pytest.raises(KeyError):
+
+    async def use() -> None:
         async with Breakers() as breakers:
             await open_up(breakers.around(model, "oak/m"))
             await asyncio.sleep(6)
             assert model.listening == 1
             raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        await use()
     assert model.listening == 0
 
 
@@ -313,7 +317,7 @@ async def test_the_promises_of_a_model_are_kept() -> None:
     endless = ScriptedModel("oak/c", (Text("x"), 1000.0))
     breakers = Breakers()
 
-    async def at_rest() -> bool:
+    async def at_rest() -> bool:  # noqa: ASYNC124 - as check_model asks
         return rested(fine, failing, endless)
 
     guarded: list[Model] = [breakers.around(each, each.name) for each in (fine, failing, endless)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from random import Random
 
 import pytest
 from hypothesis import given
@@ -17,6 +16,7 @@ from panvox.policies.pauses import ALWAYS_ALLOWED, WINDOW, RetryBudget, Rule, ru
 from panvox.policies.retrying import Retrying
 from panvox.protocols import Model
 from panvox.settings.schema import Retries, RetryRule
+from panvox.simulator.chance import seeded
 from panvox.testing import ScriptedModel, check_model
 from tests.attempts import PARIS, PROMPT, Attempts, heard, said
 
@@ -35,7 +35,9 @@ BUSY = Overloaded("The server is busy.", status=503)
 
 
 def retrying(model: Model, rule: Rule | None = None, budget: RetryBudget | None = None) -> Retrying:
-    return Retrying(model, rule or Rule(), budget=budget or RetryBudget(), provider="oak", chance=Random(4))
+    return Retrying(
+        model, rule or Rule(), budget=budget or RetryBudget(), provider="oak", chance=seeded("pauses")
+    )
 
 
 def now() -> float:
@@ -119,7 +121,7 @@ async def test_the_promises_of_a_model_are_kept() -> None:
     flaky = Attempts("oak/m", (Text("Lond"), BUSY), PARIS)
     failing = ScriptedModel("oak/m", (BUSY,))
 
-    async def at_rest() -> bool:
+    async def at_rest() -> bool:  # noqa: ASYNC124 - as check_model asks
         return not (flaky.listening or failing.listening or endless.listening)
 
     await check_model(
@@ -175,7 +177,7 @@ def test_a_pause_doubles_up_to_its_cap_and_chance_takes_a_part_of_it(
 
 
 def test_those_who_fail_together_do_not_come_again_together() -> None:
-    chance = Random(1)
+    chance = seeded("pauses")
     pauses = [Rule(jitter=0.25, base=4.0).pause(BUSY.fault, 1, chance.random()) for _ in range(100)]
     assert all(pause is not None and 3.0 <= pause <= 4.0 for pause in pauses)
     assert len(set(pauses)) == 100
@@ -193,7 +195,7 @@ async def test_an_outage_is_not_made_worse_by_retries() -> None:
     assert sum(len(model.times) for model in models) <= 360
 
 
-async def test_ten_retries_are_always_allowed_and_a_minute_later_ten_more() -> None:
+def test_ten_retries_are_always_allowed_and_a_minute_later_ten_more() -> None:
     budget = RetryBudget(0.0)
     assert [budget.spend("oak", 1.0) for _ in range(12)] == [True] * 10 + [False] * 2
     assert budget.spend("elm", 1.0)

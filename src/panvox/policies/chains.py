@@ -30,7 +30,7 @@ SHIPPED: Mapping[str, tuple[ChainLink, ...]] = {
         ChainLink(model="*kimi-k2*", retries=2, base=5.0),
         ChainLink(model="*glm-4[.p-]7*", retries=3, base=2.0),
         ChainLink(model="*llama*3*70b*", retries=3, base=1.0),
-        ChainLink(model="*dolphin*[n_ -]3*", retries=3),
+        ChainLink(model="*dolphi*[n_-]3*", retries=3),
     ),
     "reflexion": _REFLEXION,
 }

@@ -97,7 +97,7 @@ class Ceiling:
             return "it may cost money, and the model that was asked is free"
         if cost and asked and cost > self._refuse_above * asked:
             return (
-                f"it would cost {cost / asked:.1f} times as much (${cost:.4f}), "
+                f"it would cost {cost / asked:.2f} times as much (${cost:.4f}), "
                 f"and {self._refuse_above.normalize():f} times is the limit (fallback.refuse_above)"
             )
         return ""
@@ -105,11 +105,11 @@ class Ceiling:
     def warning(self, cost: Decimal | None, asked: Decimal | None) -> str:
         """What to say of a dearer link; empty where there is nothing."""
         if asked == 0 and cost != 0:
-            return "it costs money, and the model that was asked is free"
+            return " It costs money, and the model that was asked is free."
         if cost is None and asked:
-            return "nobody knows what it costs"
+            return " Nobody knows what it costs."
         if cost and asked and cost > self._warn_above * asked:
-            return f"it costs about {cost / asked:.1f} times as much (${cost:.4f})"
+            return f" It costs about {cost / asked:.2f} times as much (${cost:.4f})."
         return ""
 
 
@@ -183,9 +183,14 @@ class Fallback:
             self._heard(sentence)
         following = way.next()
         if following is not None and not following.failed:
-            though = f"; {following.warning}" if following.warning else ""
-            self._heard(f"{_handover(turn, following)}: {in_short(fault.message)}{though}")
+            failed = _sentence(in_short(fault.message))
+            self._heard(f"{_handover(turn, following)}, which failed with: {failed}{following.warning}")
         return following
+
+
+def _sentence(text: str) -> str:
+    """With a full stop at its end, unless there is something like it already."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
 def _handover(turn: Standing, following: Standing) -> str:
@@ -261,7 +266,7 @@ class _Way:
         first, *others = self._standings
         if first.fault is None:
             raise RuntimeError("a chain ended before its first model had failed")
-        told = [in_short(first.fault.message, limit=400)]
+        told = [_sentence(in_short(first.fault.message, limit=400))]
         if others:
             said = ", ".join(
                 f"{each.link.name} ({each.fault.category.value})" for each in others if each.fault
