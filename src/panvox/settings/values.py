@@ -171,10 +171,15 @@ def _window(text: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Tokens = Annotated[int, Field(gt=0, le=10_000_000)]
 Wait = Annotated[str, AfterValidator(_wait_policy)]
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+"""How providers, panels and tags may be called."""
+
+MOST_DOLLARS = 1_000_000
+
 Name = Annotated[
     str,
     _matching(
-        r"[a-z0-9][a-z0-9._-]{0,63}",
+        NAME,
         "must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
     ),
 ]
@@ -191,7 +196,7 @@ IsoDate = Annotated[
     AfterValidator(_day),
 ]
 Ability = Annotated[str, AfterValidator(_ability)]
-Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
+Dollars = Annotated[float, Field(ge=0, le=MOST_DOLLARS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 SharedAddress = Annotated[SecretStr, AfterValidator(_shared_address)]
 Attempts = Annotated[int, Field(ge=1, le=4)]

@@ -2,15 +2,18 @@
 
     journal ─► writer ─► rows ─► schema      writing: entries, committed in groups
     journal ─► reading ─► rows ─► schema     reading: snapshots
+    journal ─► money ─► schema               money that is set aside and spent
     database ─► migrations                   opening, upgrading, explaining errors
 
 SQL is here and nowhere else. Importing this imports SQLAlchemy, which takes a while: import it late.
 """
 
 from panvox.store.journal import NullJournal, SqlJournal, default_path, open_journal
+from panvox.store.money import Money
 from panvox.store.reading import RunSummary, StoredRun, StoredTurn
 
 __all__ = [
+    "Money",
     "NullJournal",
     "RunSummary",
     "SqlJournal",
