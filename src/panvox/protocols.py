@@ -11,7 +11,7 @@ from typing import Literal, Protocol, runtime_checkable
 import msgspec
 
 from panvox.errors import Failure, Fault
-from panvox.messages import Event, Identity, Outcome, Prompt, Rate, ReplyBegan, RunEnded, Usage
+from panvox.messages import Answer, Event, Identity, Outcome, Prompt, Rate, ReplyBegan, RunEnded, Usage
 
 
 @runtime_checkable
@@ -411,4 +411,31 @@ class Journal(Protocol):
 
     async def finish(self, ended: RunEnded) -> None:
         """The turn is over. Returns when everything of it is on disk, or cannot be."""
+        ...
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that was kept, `at` a time in seconds since 1970."""
+
+    answer: Answer
+    at: float
+
+
+class Cache(Protocol):
+    """Where answers are kept to be given again; may forget any of them at any time.
+
+    None of these raise: a cache that cannot be used says so, through `problem`, and is empty from then on.
+    """
+
+    @property
+    def problem(self) -> str | None:
+        """Why no answers are kept or found, as a sentence; None when they are, or need not be."""
+        ...
+
+    async def get(self, key: bytes) -> Kept | None:
+        """What is kept under `key`, unless it is too old."""
+        ...
+
+    async def put(self, key: bytes, answer: Answer) -> None:
+        """Keep `answer`, in the place of what was there."""
         ...
