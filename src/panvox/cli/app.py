@@ -52,6 +52,7 @@ COMMANDS = (
     ),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
+    Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),
     Command(
         "doctor",
         "panvox.cli.doctor:doctor",
