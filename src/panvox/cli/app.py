@@ -53,6 +53,7 @@ COMMANDS = (
     Command("keys", "panvox.cli.keys:app", "List the keys that are used, and test whether they work."),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
+    Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),
     Command(
         "doctor",
         "panvox.cli.doctor:doctor",
