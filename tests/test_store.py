@@ -57,11 +57,24 @@ OUTCOMES = (
         ),
         attempts=(
             Attempt(started=0.5, duration=1.0, state=State.OVERLOADED, status=503, message="busy", wait=1.0),
-            Attempt(started=2.5, duration=1.5, state=State.ANSWERED, status=200, in_flight=3, request_id="x"),
+            Attempt(
+                started=2.5,
+                duration=1.5,
+                state=State.ANSWERED,
+                status=200,
+                in_flight=3,
+                request_id="x",
+                model="other/model-0",
+                key="main",
+                cost=Decimal("0.0000001"),
+                waited=1.25,
+                cached=True,
+            ),
         ),
         started=0.5,
         first_token=2.75,
         duration=3.5,
+        stand_in=Identity(name="other/model-0", provider="other", model="model-0", lineage="weights"),
     ),
     Outcome(member=PANEL[1], state=State.OUT_OF_QUOTA, fault=QUOTA, answer=Answer(text="Pa"), duration=0.25),
     Outcome(member=PANEL[2], state=State.CANCELLED, reason="Enough had answered."),
@@ -374,6 +387,8 @@ async def test_a_forgotten_run_leaves_no_trace(place: Path) -> None:
 
     assert b"0000-SECRET" not in b"".join(file.read_bytes() for file in place.parent.iterdir())
     for table in schema.metadata.sorted_tables:
+        if table is schema.spendings:  # money stays counted; tests of the purse see to it
+            continue
         key = "id" if table.name == "runs" else "run"
         assert {row[0] for row in rows(place, f"SELECT {key} FROM {table.name}")} == {"other-1"}  # noqa: S608 - our own names
 

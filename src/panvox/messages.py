@@ -5,7 +5,7 @@ Everything here is frozen, typed and can be written as JSON by msgspec. Nothing 
     Prompt ──► Model ──► Text · Reasoning · ToolCallDelta · UsageReport · End ──► Fold ──► Answer ──► Outcome
                on the way:  Waiting · AttemptBegan · ReplyBegan · AttemptEnded · Restarted
     a run:  RunStarted · MemberStarted · MemberWaiting · MemberDelta · MemberRestarted · MemberEnded
-            VerdictChanged · WaitMet · RunEnded
+            VerdictChanged · WaitMet · Note · RunEnded
 """
 
 from __future__ import annotations
@@ -545,6 +545,12 @@ class WaitMet(msgspec.Struct, frozen=True, tag="wait_met"):
     open: int
 
 
+class Note(msgspec.Struct, frozen=True, tag="note"):
+    """Something that people should know now: who stands in for whom, which limit is lost. A sentence."""
+
+    text: str
+
+
 class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", kw_only=True):
     """The turn is over. `states` counts members by final state and sums to the members asked.
 
@@ -569,5 +575,6 @@ RunEvent = (
     | MemberEnded
     | VerdictChanged
     | WaitMet
+    | Note
     | RunEnded
 )

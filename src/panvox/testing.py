@@ -2,6 +2,7 @@
 
 ScriptedModel   says what it is told to, when it is told to, and counts who is listening
 MemoryJournal   keeps what a run writes down
+MemoryCache     keeps answers as long as it lives
 check_model     the promises of `panvox.protocols.Model`, as assertions
 """
 
@@ -12,8 +13,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 
 from panvox.errors import Failure
-from panvox.messages import End, Event, Finish, Identity, Outcome, Prompt, RunEnded, Text
-from panvox.protocols import Model
+from panvox.messages import Answer, End, Event, Finish, Identity, Outcome, Prompt, RunEnded, Text
+from panvox.protocols import Kept, Model
 
 
 class ScriptedModel:
@@ -76,6 +77,23 @@ class MemoryJournal:
     async def finish(self, ended: RunEnded) -> None:
         """See `Journal`."""
         self.ended.append(ended)
+
+
+class MemoryCache:
+    """A cache that remembers everything, and forgets nothing."""
+
+    def __init__(self) -> None:
+        self.problem: str | None = None
+        self.answers: dict[bytes, Answer] = {}
+
+    async def get(self, key: bytes) -> Kept | None:
+        """See `Cache`."""
+        answer = self.answers.get(key)
+        return None if answer is None else Kept(answer=answer, at=0.0)
+
+    async def put(self, key: bytes, answer: Answer) -> None:
+        """See `Cache`."""
+        self.answers[key] = answer
 
 
 async def check_model(

@@ -122,6 +122,14 @@ class Options:
         bool,
         Parameter(name="--store", negative="--no-store", show_default=False, help="Whether to keep the run."),
     ] = True
+    fresh: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Ask anew, also what was answered a while ago; the new answers take the place of the old.",
+        ),
+    ] = False
     settings: SettingsFile = None
     detached: Annotated[bool, Parameter(negative="", show=False)] = False
 
@@ -235,4 +243,4 @@ def _options_of_child(options: Options, question: Question) -> list[str]:
         ("--settings", options.settings),
     ):
         child += [] if value is None else [f"{name}={value}"]
-    return child
+    return [*child, "--fresh"] if options.fresh else child

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import assert_never
 
+from panvox.cli.figures import seconds
 from panvox.cli.text import one_line
 from panvox.messages import (
     MemberDelta,
@@ -15,6 +17,7 @@ from panvox.messages import (
     MemberRestarted,
     MemberStarted,
     MemberWaiting,
+    Note,
     Outcome,
     RunEnded,
     RunEvent,
@@ -78,7 +81,14 @@ class Row:
         if self.outcome and not self.outcome.answered:
             fault = self.outcome.fault
             return one_line(fault.message if fault else self.outcome.reason)
-        return one_line(f"waits for {self.held}" if self.held else self.tail)
+        return one_line(self.tail)
+
+    def holding(self, now: float) -> str:
+        """What it waits for and for how long still; empty if it does not."""
+        if not self.held:
+            return ""
+        left = None if self.held_until is None else self.held_until - now
+        return f"waits for {one_line(self.held)}{'' if left is None else f', {seconds(max(0.0, left))}'}"
 
 
 @dataclass(slots=True)
@@ -143,6 +153,8 @@ class Board:
                 self._end(self.rows[event.outcome.member.name], event.outcome)
             case VerdictChanged():
                 self.verdict = event.verdict
+            case Note():
+                pass  # the view shows it when it comes
             case WaitMet():
                 self.met, self.verdict = event, event.verdict
             case RunEnded():
@@ -182,7 +194,7 @@ class Board:
         row.tail = (row.tail + more[-TAIL:])[-TAIL:]
 
     def _end(self, row: Row, outcome: Outcome) -> None:
-        row.outcome, row.state = outcome, outcome.state
+        row.outcome, row.state, row.held = outcome, outcome.state, ""
         row.first_token = outcome.first_token
         row.tail = outcome.text[-TAIL:]
         self._waiting.pop(row.name, None)
@@ -191,6 +203,20 @@ class Board:
         self.answered += outcome.answered
         self.failed += outcome.fault is not None
         self.priced = self.priced or bool(outcome.cost)
+
+    def holds(self, now: float) -> list[tuple[str, int, float | None]]:
+        """What members wait for: reason, how many, and seconds until the first may go, most of them first."""
+        counts: Counter[str] = Counter()
+        first: dict[str, float] = {}
+        for row in self._waiting.values():
+            if row.held:
+                counts[row.held] += 1
+                if row.held_until is not None:
+                    first[row.held] = min(first.get(row.held, row.held_until), row.held_until)
+        return [
+            (one_line(reason), count, max(0.0, first[reason] - now) if reason in first else None)
+            for reason, count in counts.most_common()
+        ]
 
     def visible(self, count: int) -> list[Row]:
         """The `count` rows most worth seeing.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
@@ -22,7 +22,7 @@ from rich.text import Text
 from panvox.cli.board import Board, Row
 from panvox.cli.figures import money, percent, plural, seconds, short, votes
 from panvox.cli.text import json_line, one_line, shorten
-from panvox.messages import MemberEnded, RunEvent, State, Verdict
+from panvox.messages import MemberEnded, MemberWaiting, Note, RunEvent, State, Verdict
 
 INTERVAL = 0.22
 """Seconds between two frames: faster than a person reads, slow enough to cost next to nothing."""
@@ -32,6 +32,9 @@ CLOCK_INTERVAL = 1.0
 
 PROGRESS_INTERVAL = 10.0
 """Seconds between two lines of progress where there is no terminal."""
+
+LONG_WAIT = 5.0
+"""Seconds of a wait that is worth a line where there is no terminal."""
 
 LEAST_TEXT = 16
 """Cells that an answer's text needs to be worth a column."""
@@ -55,13 +58,14 @@ class _Columns:
 def frame(board: Board, *, width: int, height: int, now: float, deadline: float | None) -> list[Text]:
     """The view as lines, none wider than `width`, no more than `height`; times in seconds."""
     columns = _columns(board, width)
-    room = max(1, height - 5)
+    holds = board.holds(now)
+    room = max(1, height - (6 if holds else 5))
     rows = board.visible(room if board.asked <= room else room - 1)
     lines = [_title(board, width), _header(columns)]
     lines += [_row(row, columns, now) for row in rows]
     if len(rows) < board.asked:
         lines.append(_more(board, rows))
-    lines += [_progress(board, width, now, deadline), _standing(board.verdict, width)]
+    lines += [_progress(board, width, now, deadline), *_holds(holds), _standing(board.verdict, width)]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[-height:]
@@ -115,8 +119,11 @@ def _row(row: Row, columns: _Columns, now: float) -> Text:
         line.append("  ").append((money(row.cost) if row.cost is not None else "").rjust(columns.cost))
     if columns.text:
         failed = row.outcome is not None and not row.outcome.answered
-        said = _fit(row.said, columns.text) if failed else _end_of(row.said, columns.text)
-        line.append("  ").append(said, style="dim" if failed or row.thinks else "")
+        holding = row.holding(now)
+        said = (
+            _fit(holding or row.said, columns.text) if failed or holding else _end_of(row.said, columns.text)
+        )
+        line.append("  ").append(said, style="dim" if failed or holding or row.thinks else "")
     return line
 
 
@@ -182,6 +189,17 @@ def _progress(board: Board, width: int, now: float, deadline: float | None) -> T
     line.append(f" · {board.open:,} open of {board.asked:,}")
     limit = f" of {seconds(deadline)}" if deadline else ""
     return line.append(f" · {seconds(now)}{limit}", style="dim")
+
+
+def _holds(holds: Sequence[tuple[str, int, float | None]]) -> Iterator[Text]:
+    """Who waits for what, in a line, if anybody does."""
+    if holds:
+        yield Text("·  ", style="dim").append(" · ".join(_hold(*each) for each in holds), style="dim")
+
+
+def _hold(reason: str, count: int, first: float | None) -> str:
+    wait = "wait" if count > 1 else "waits"
+    return f"{count:,} {wait} for {reason}{'' if first is None else f', next in {seconds(first)}'}"
 
 
 def _bar(board: Board, cells: int) -> Text:
@@ -251,7 +269,11 @@ class Table:
         self._timer = self._loop.call_later(0.0, self._tick)
 
     async def show(self, event: RunEvent) -> None:
-        """See `View`; the next tick draws it."""
+        """See `View`; the next tick draws it. A note stays above the table."""
+        if isinstance(event, Note):
+            self._write(f"{self._home()}\x1b[J")
+            self._console.print(Text(f"! {one_line(event.text)}", style="yellow"))
+            self._painted, self._widths, self._version = [], [], -1
 
     def close(self) -> None:
         """Wipe the table off and give the cursor back."""
@@ -310,12 +332,17 @@ class Lines:
         self._console = console
         self._clock = clock
         self._at = 0.0
+        self._told: dict[str, float] = {}
 
     async def show(self, event: RunEvent) -> None:
         """See `View`."""
         now = self._clock()
         if isinstance(event, MemberEnded):
             self._console.print(self._ended(self._board.rows[event.outcome.member.name], now))
+        elif isinstance(event, Note):
+            self._console.print(f"[{now:6.1f} s] ! {one_line(event.text)}")
+        elif isinstance(event, MemberWaiting):
+            self._hold(event, now)
         if now - self._at >= PROGRESS_INTERVAL:
             self._at = now
             board = self._board
@@ -324,6 +351,15 @@ class Lines:
 
     def close(self) -> None:
         """See `View`."""
+
+    def _hold(self, event: MemberWaiting, now: float) -> None:
+        """Tell of a long wait; of those with one reason now and then only."""
+        long = event.seconds is None or event.seconds >= LONG_WAIT
+        if long and now - self._told.get(event.reason, -PROGRESS_INTERVAL) >= PROGRESS_INTERVAL:
+            self._told[event.reason] = now
+            waiting = (each for each in self._board.holds(now) if each[0] == one_line(event.reason))
+            for each in waiting:
+                self._console.print(f"[{now:6.1f} s] {_hold(*each)}")
 
     def _ended(self, row: Row, now: float) -> str:
         place = f"[{now:6.1f} s] {self._board.asked - self._board.open}/{self._board.asked}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -28,6 +29,10 @@ if TYPE_CHECKING:  # SQLAlchemy takes a quarter of a second, and a report of a t
 GROUPS_SHOWN = 8
 NAMES_SHOWN = 3
 BAR = 12
+SEEN = 0.05
+"""Seconds of a wait that counts as one."""
+LONG = 1.0
+"""Seconds of waits in all that are worth a line."""
 
 MORE_MODELS = (
     "More models make it a vote: set a key such as OPENAI_API_KEY or OPENROUTER_API_KEY in the environment, "
@@ -240,12 +245,34 @@ def _ledger(report: Report, width: int) -> Iterator[RenderableType]:
     if report.open:
         counts.append(f"{report.open:,} open")
     yield Text(f"{report.asked:,} asked: {', '.join(counts)}")
+    for line in _ways(report.outcomes):
+        yield Text(line, style="dim")
     by_state: defaultdict[State, list[Outcome]] = defaultdict(list)
     for outcome in report.outcomes:
         by_state[outcome.state].append(outcome)
     for state, _ in states.most_common():
         if state is not State.ANSWERED:
             yield from _missing(state, by_state[state], width)
+
+
+def _ways(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """How answers came about where it was not at the first call."""
+    stood_in = [o for o in outcomes if o.stand_in is not None]
+    if stood_in:
+        named = ", ".join(
+            f"{one_line(o.member.name)} answered by {one_line(o.speaker.name)}"
+            for o in stood_in[:NAMES_SHOWN]
+        )
+        more = len(stood_in) - NAMES_SHOWN
+        yield f"↪ {named}{f', and {more:,} more by others' if more > 0 else ''}"
+    if known := sum(o.cached for o in outcomes):
+        yield f"≡ {plural(known, 'answer')} from the cache; --fresh asks anew"
+    tried = [sum(not attempt.cached for attempt in o.attempts) for o in outcomes]
+    if again := sum(count > 1 for count in tried):
+        yield f"↻ {again:,} needed more than one attempt, {sum(tried):,} calls in all"
+    waits = [attempt.waited for o in outcomes for attempt in o.attempts if attempt.waited >= SEEN]
+    if sum(waits) >= LONG:
+        yield f"· {plural(len(waits), 'call')} held back by limits, the longest for {seconds(max(waits))}"
 
 
 def _missing(state: State, outcomes: Sequence[Outcome], width: int) -> Iterator[RenderableType]:
@@ -279,10 +306,18 @@ def word(state: State) -> str:
 
 def _used(outcomes: Iterable[Outcome]) -> str:
     usage = total_usage(outcomes)
-    parts = [] if usage.cost is None else [money(usage.cost)]
+    costs = [outcome.cost for outcome in outcomes if outcome.cost is not None]
+    parts = [_spent(costs, sum(outcome.answered for outcome in outcomes))] if costs else []
     if usage.prompt_tokens or usage.completion_tokens:
         parts.append(f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out")
     return " · ".join(parts)
+
+
+def _spent(costs: Sequence[Decimal], answers: int) -> str:
+    """What all attempts cost, retries and stand-ins included, and what that makes for an answer."""
+    total = sum(costs, Decimal(0))
+    each = f", {money(total / answers)} an answer" if answers > 1 and total else ""
+    return f"{money(total)}{each}"
 
 
 # --- the whole -------------------------------------------------------------------------------------

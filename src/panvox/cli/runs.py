@@ -15,16 +15,19 @@ from rich.text import Text
 import panvox
 from panvox.cli import outlet, report
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural, seconds
+from panvox.cli.figures import money, plural, seconds
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
 from panvox.cli.text import clean, json_line, one_line
 from panvox.errors import SelectionError, UsageError
-from panvox.messages import Outcome
+from panvox.messages import Attempt, Outcome
 from panvox.settings import Settings
 
 if TYPE_CHECKING:  # the session brings the store when it opens one
     from panvox.store import RunSummary, StoredRun, StoredTurn
+
+SEEN = 0.05
+"""Seconds of a wait that are worth telling."""
 
 Json = Annotated[bool, Parameter(negative="", show_default=False, help="Write JSON.")]
 
@@ -145,6 +148,25 @@ def _write_outcome(turn: StoredTurn, outcome: Outcome) -> None:
     outlet.show(err, _facts(outcome))
 
 
+def _attempt(attempt: Attempt) -> Text:
+    """One call: how it ended, in whose words, and what stood around it."""
+    if attempt.cached:
+        return Text("from the cache")
+    status = f", HTTP {attempt.status}" if attempt.status else ""
+    said = f": {one_line(attempt.message)}" if attempt.message else ""
+    told = Text(f"{report.word(attempt.state)} after {seconds(attempt.duration)}{status}{said}")
+    around = [
+        f"model {one_line(attempt.model)}" if attempt.model else "",
+        f"key {one_line(attempt.key)}" if attempt.key else "",
+        f"held back {seconds(attempt.waited)}" if attempt.waited >= SEEN else "",
+        f"told to wait {seconds(attempt.wait)}" if attempt.wait is not None else "",
+        f"{attempt.in_flight:,} in flight" if attempt.in_flight else "",
+        money(attempt.cost) if attempt.cost is not None else "",
+        f"request {one_line(attempt.request_id)}" if attempt.request_id else "",
+    ]
+    return told.append("\n" + " · ".join(filter(None, around)), style="dim")
+
+
 def _facts(outcome: Outcome) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold cyan", no_wrap=True)
@@ -155,12 +177,11 @@ def _facts(outcome: Outcome) -> Table:
     if usage:
         table.add_row("Tokens", f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out")
     if outcome.cost is not None:
-        table.add_row("Cost", f"${outcome.cost}")
+        table.add_row("Cost", money(outcome.cost))
+    if outcome.stand_in is not None:
+        table.add_row("Answered by", Text(one_line(outcome.stand_in.name)))
     for number, attempt in enumerate(outcome.attempts, 1):
-        status = f", HTTP {attempt.status}" if attempt.status else ""
-        said = f": {one_line(attempt.message)}" if attempt.message else ""
-        told = f"{report.word(attempt.state)} after {seconds(attempt.duration)}{status}{said}"
-        table.add_row(f"Attempt {number}", Text(told))
+        table.add_row(f"Attempt {number}", _attempt(attempt))
     if outcome.fault:
         table.add_row("Hint", Text(one_line(outcome.fault.hint)))
     elif outcome.reason:

@@ -69,7 +69,7 @@ def prepare(url: URL, *, patience: float) -> Engine:
     event.listen(engine, "begin", _begin)
     try:
         if "uri" not in url.query:
-            _create(Path(name(url)))
+            create(Path(name(url)))
         revision = _revision(engine)
         if revision != schema.REVISION:
             _upgrade(engine, revision)
@@ -80,8 +80,8 @@ def prepare(url: URL, *, patience: float) -> Engine:
     return engine
 
 
-def _create(file: Path) -> None:
-    """An empty file that is the user's alone.
+def create(file: Path) -> None:
+    """Make an empty file that is the user's alone, and its folder; blocks, and raises `OSError`.
 
     An existing one is not even opened: closing it would drop the locks that this process holds on it.
     """

@@ -1,0 +1,104 @@
+"""Calls go out when all limits allow it, and tell what they wait for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from panvox.deadline import remaining
+from panvox.errors import Failure, RateLimited, TooLarge
+from panvox.limits.estimates import Estimates
+from panvox.messages import End, Event, Prompt, ReplyBegan, Usage, UsageReport, Waiting
+from panvox.protocols import Demand, Hold, Limiter, Model, Permit, Scope
+
+
+class Limited:
+    """A model that is asked only with a permit for all of `scopes`, the narrowest first.
+
+    Raises `TooLarge` for a prompt that no limit can ever let pass, and `RateLimited` as soon as it is certain
+    that the limits leave no room for the call before its deadline: then nothing has gone out.
+    """
+
+    def __init__(
+        self, model: Model, *, limiter: Limiter, scopes: Sequence[Scope], estimates: Estimates
+    ) -> None:
+        self.name = model.name
+        self._model = model
+        self._limiter = limiter
+        self._scopes = tuple(scopes)
+        self._estimates = estimates
+
+    @asynccontextmanager
+    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
+        """See `Model`."""
+        async with AsyncExitStack() as stack:
+            events = self._events(prompt, stack)
+            stack.push_async_callback(events.aclose)
+            yield events
+
+    async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
+        call = _Call(self._limiter.permit(self._demand(prompt)))
+        stack.callback(call.close)
+        while (hold := await call.permit.wait()) is not None:
+            self._check(hold)
+            yield Waiting(hold.reason, hold.seconds)
+        call.out = True
+        try:
+            events = await stack.enter_async_context(self._model.stream(prompt))
+            async for event in events:
+                call.note(event)
+                yield event
+        except Failure as failure:
+            call.over = True
+            call.permit.failed(failure.fault)
+            raise
+        if call.usage is not None:
+            self._estimates.learn(self.name, prompt, call.usage)
+
+    def _demand(self, prompt: Prompt) -> Demand:
+        asked, answered = self._estimates.of(self.name, prompt)
+        return Demand(scopes=self._scopes, model=self.name, input_tokens=asked, output_tokens=answered)
+
+    def _check(self, hold: Hold) -> None:
+        """Raise for a wait that is of no use."""
+        if not hold.certain or hold.seconds is None:
+            return
+        if math.isinf(hold.seconds):
+            raise TooLarge(
+                f"the call needs more {hold.what} than {hold.scope} may use within the time of its limit",
+                hint="Shorten the prompt, lower --max-tokens, or raise the limit in the settings.",
+            )
+        if hold.seconds > remaining():
+            raise RateLimited(
+                f"not asked: {hold.scope} has no {hold.what} left for another {hold.seconds:.0f} s, "
+                "which is after the deadline",
+                hint="Raise --deadline, or ask fewer models of this provider at once.",
+                wait=hold.seconds,
+                code=hold.what,
+            )
+
+
+class _Call:
+    """A call with its permit, from the line to its end."""
+
+    def __init__(self, permit: Permit) -> None:
+        self.permit = permit
+        self.out = False
+        self.over = False
+        self.usage: Usage | None = None
+
+    def note(self, event: Event) -> None:
+        """What the call tells of itself."""
+        if type(event) is ReplyBegan:
+            self.permit.replied(event)
+        elif type(event) is UsageReport:
+            self.usage = event.usage
+        elif type(event) is End:
+            self.over = True
+            if self.usage is not None:
+                self.permit.used(self.usage)
+
+    def close(self) -> None:
+        """The provider may still be at a call that went out and has not ended."""
+        self.permit.close(aborted=self.out and not self.over)
