@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 import panvox
+from panvox.cli.asking_options import CallOptions
 from panvox.cli.background import ask_in_background
 from panvox.cli.options import SettingsFile, load_settings, warn, with_budget, without_store
 from panvox.cli.process import Interrupts, run
@@ -161,6 +162,7 @@ class Question:
     deadline: float
     continued: str | None
     tag: str = ""
+    fresh: bool = False
 
     @classmethod
     def of(cls, argument: str | None, options: Options, settings: Settings) -> Question:
@@ -182,6 +184,7 @@ class Question:
             deadline=options.deadline or settings.run.deadline,
             continued=options.run or ("last" if options.again else None),
             tag=options.tag,
+            fresh=options.fresh,
         )
 
 
@@ -225,8 +228,10 @@ def ask(
     /,
     *,
     options: Options = Options(),
+    calls: CallOptions = CallOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Ask every model at once; one answer, the groups behind it, a ledger."""
+    calls.check(options.models)
     settings = load_settings(options.settings)
     if options.budget is not None:
         settings = with_budget(settings, _dollars(options.budget))
@@ -240,10 +245,10 @@ def ask(
         afterwards=_afterwards(options),
     )
     if options.background:
-        child = _options_of_child(options, question)
+        child = [*_options_of_child(options, question), *calls.again()]
         return run(lambda interrupts: ask_in_background(child, question.prompt.question, manner, interrupts))
     kept = settings if options.store else without_store(settings)
-    return run(lambda interrupts: _ask(question, kept, manner, interrupts))
+    return run(lambda interrupts: _ask(question, kept, calls, manner, interrupts))
 
 
 def _afterwards(options: Options) -> Afterwards:
@@ -252,17 +257,24 @@ def _afterwards(options: Options) -> Afterwards:
     return Afterwards.STAY if options.detached else Afterwards.STOP
 
 
-async def _ask(question: Question, settings: Settings, manner: Manner, interrupts: Interrupts) -> int:
-    async with panvox.open(settings) as session:
+async def _ask(
+    question: Question, settings: Settings, calls: CallOptions, manner: Manner, interrupts: Interrupts
+) -> int:
+    async with panvox.open(settings, overrides=calls.overrides(settings)) as session:
         catalogue = await session.catalogue()
         warn(problem.message for problem in catalogue.problems)
         async with (
             session.run(
-                models=question.models, continue_run=question.continued, tag=question.tag
+                models=question.models,
+                continue_run=question.continued,
+                preferred=calls.preferred,
+                chain=calls.chain,
+                fallback=calls.fallback,
+                fresh=question.fresh,
+                tag=question.tag,
             ) as conversation,
             conversation.stream(question.prompt, wait=question.wait, deadline=question.deadline) as turn,
         ):
-            warn(conversation.notes)
             # The report is written before the turn is left: what follows may take its time.
             manner = replace(manner, kept=session.store.problem is None)
             code = await read(turn, manner, interrupts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Group, Parameter
 
+from panvox.catalog.sources import sources
 from panvox.errors import UsageError
+from panvox.limits.configured import Overrides, parse_provider_concurrency, parse_provider_rpm
+from panvox.settings import Settings
 
 _GROUP = Group("Limits and stand-ins", sort_key=2)
 
@@ -64,6 +67,25 @@ class CallOptions:
             help="Whether another model may answer when one cannot: the same weights at another provider.",
         ),
     ] = True
+
+    def overrides(self, settings: Settings) -> Overrides:
+        """The limits that are named. Raises `UsageError` for what is none, and for unknown providers."""
+        known = [source.provider for source in sources(settings)]
+        return Overrides(
+            requests=parse_provider_rpm(self.provider_rpm, known=known),
+            slots=parse_provider_concurrency(self.provider_concurrency, known=known),
+        )
+
+    def again(self) -> Iterator[str]:
+        """The same options, to be given to another process."""
+        yield from (f"--provider-rpm={text}" for text in self.provider_rpm)
+        yield from (f"--provider-concurrency={text}" for text in self.provider_concurrency)
+        if self.preferred:
+            yield f"--preferred={self.preferred}"
+        if self.chain:
+            yield f"--chain={self.chain}"
+        if not self.fallback:
+            yield "--no-fallback"
 
     def check(self, models: Sequence[str]) -> None:
         """Raise `UsageError` for what contradicts itself."""

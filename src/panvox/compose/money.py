@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
-from functools import partial
 
 from panvox.budget import Book, Ceilings, LimitedPurse, MemoryBook, expected_cost, expected_length
 from panvox.budget.prices import is_priced
 from panvox.budget.purse import dollars
 from panvox.catalog.entries import Entry
 from panvox.errors import StoreError
+from panvox.limits.estimates import Estimates
 from panvox.messages import Prompt
 from panvox.settings import Settings
 from panvox.store import NullJournal, SqlJournal
-
-CHARACTERS_PER_TOKEN = 3.6
-"""Rather few, so that money is not set too low: English text has about four."""
 
 NAMED = 3
 """Models that a note names."""
@@ -27,9 +23,10 @@ NAMED = 3
 class Till:
     """The money of a session: one book for all its runs."""
 
-    def __init__(self, settings: Settings, store: SqlJournal | NullJournal) -> None:
+    def __init__(self, settings: Settings, store: SqlJournal | NullJournal, estimates: Estimates) -> None:
         self._settings = settings.budget
         self._store = store
+        self._estimates = estimates
         self._book: Book = store.money if isinstance(store, SqlJournal) else MemoryBook()
         self._unknown_price = Decimal(str(settings.budget.unknown_price))
         self._lengths: Mapping[str, float] | None = None
@@ -38,11 +35,15 @@ class Till:
         """The purse of one run."""
         return LimitedPurse.open(self._book, Ceilings.of(self._settings))
 
-    async def costs(self, entries: Sequence[Entry]) -> list[Callable[[Prompt], Decimal] | None]:
-        """For each entry what a prompt may cost there; None where it costs nothing."""
+    def configure(self, settings: Settings) -> None:
+        """Other limits for runs that begin from now on."""
+        self._settings = settings.budget
+        self._unknown_price = Decimal(str(settings.budget.unknown_price))
+
+    async def prepare(self, entries: Sequence[Entry]) -> None:
+        """Look up how long answers were, where any of `entries` costs money by their length."""
         if self._lengths is None and any(not entry.free for entry in entries):
             self._lengths = await self._learnt()
-        return [None if entry.free else partial(self._cost, entry) for entry in entries]
 
     def notes(self, entries: Sequence[Entry]) -> Iterator[str]:
         """What people have to know of the money before `entries` are asked, as sentences."""
@@ -67,19 +68,15 @@ class Till:
         except StoreError:
             return {}
 
-    def _cost(self, entry: Entry, prompt: Prompt) -> Decimal:
-        """USD that asking a paid entry may cost."""
+    def cost(self, entry: Entry, prompt: Prompt) -> Decimal:
+        """USD that asking an entry may cost, by the highest price that anybody claims; 0 for a free one."""
+        if entry.free:
+            return Decimal(0)
+        tokens, _ = self._estimates.of(entry.name, prompt)
         learnt = (self._lengths or {}).get(entry.name)
         return expected_cost(
             entry.reserve,
-            input_tokens=estimated_tokens(prompt),
+            input_tokens=tokens,
             output_tokens=expected_length(wanted=prompt.max_tokens, learnt=learnt, most=entry.max_output),
             unknown_price=self._unknown_price,
         )
-
-
-def estimated_tokens(prompt: Prompt) -> int:
-    """Tokens that a prompt may have, by its length."""
-    characters = sum(len(message.text) for message in prompt.messages)
-    characters += sum(len(tool.description) + len(tool.schema) for tool in prompt.tools)
-    return math.ceil(characters / CHARACTERS_PER_TOKEN)

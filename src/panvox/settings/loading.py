@@ -58,6 +58,7 @@ def load(
         variables=variables,
         files=tuple(files),
         fingerprint=mark,
+        explicit=explicit,
         proxy_setting=of_proxies.names.get("proxy", "network.proxy"),
     )
 

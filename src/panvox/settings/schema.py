@@ -509,14 +509,16 @@ class Settings(Document):
 
     `keys` holds the keys that were found, by variable or, for those in files, as `key_file` calls them;
     `variables` is what the environment says of vendors' addresses, and nothing else reads it. `fingerprint`
-    is that of the places they come from, empty for settings that a program made. `proxy_setting` is what
-    `network.proxy` was filled from: itself, or a variable such as PROXY_URL.
+    is that of the places they come from, empty for settings that a program made; `explicit` is the file that
+    was named, if any. `proxy_setting` is what `network.proxy` was filled from: itself, or a variable such as
+    PROXY_URL.
     """
 
     keys: Mapping[str, SecretStr] = Field({}, repr=False, exclude=True)
     variables: Mapping[str, str] = Field({}, repr=False, exclude=True)
     files: tuple[Path, ...] = ()
     fingerprint: str = Field("", repr=False, exclude=True)
+    explicit: Path | None = Field(None, repr=False, exclude=True)
     proxy_setting: str = Field("network.proxy", repr=False, exclude=True)
 
     @model_validator(mode="after")
