@@ -137,7 +137,7 @@ def test_an_account_that_has_no_money_even_for_what_is_free_rests_altogether() -
     assert (picked(pool), picked(pool, "gemma:free", free=True)) == ("b", "b")
 
 
-@pytest.mark.parametrize(("wait", "seconds"), [(None, 7200.0), (18_000.0, 18_000.0)])
+@pytest.mark.parametrize(("wait", "seconds"), [(None, 7200.0), (18_000.0, 18_000.0), (1e300, 31 * 86_400.0)])
 def test_an_account_whose_quota_is_spent_rests_for_that_model_until_it_is_renewed(
     wait: float | None, seconds: float
 ) -> None:

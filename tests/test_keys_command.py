@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from panvox.settings import Provider, Settings
 from panvox.settings.schema import KeySection
 from panvox.simulator import Fleet, VirtualModel, VirtualProvider
 from tests.command import panvox, served
+from tests.test_discovery import refusing, serving
 
 RIGHT, WRONG = "sk-secret-right", "sk-secret-wrong"
 TODAY = datetime.now(UTC).date()
@@ -158,31 +158,16 @@ def test_a_model_is_listed_though_the_first_key_is_refused(oak: Path) -> None:
 # --- trials ------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def listing_to_anybody() -> AsyncIterator[str]:
+async def listing_to_anybody(request: web.Request) -> web.StreamResponse:
     """A provider whose list is public, and whose models are not."""
-
-    async def models(_request: web.Request) -> web.Response:
+    body = await request.read()
+    if request.path == "/v1/models":
         return web.json_response({"data": [{"id": "large-model"}, {"id": "small"}]})
-
-    async def chat(request: web.Request) -> web.StreamResponse:
-        asked = await request.json()
-        if request.headers.get("Authorization") != f"Bearer {RIGHT}":
-            return web.json_response({"error": {"message": "No such key", "code": 401}}, status=401)
-        assert asked["model"] == "small"
-        said = b'data: {"choices": [{"index": 0, "delta": {"content": "ready"}}]}\n\ndata: [DONE]\n\n'
-        return web.Response(body=said, content_type="text/event-stream")
-
-    application = web.Application()
-    application.router.add_get("/v1/models", models)
-    application.router.add_post("/v1/chat/completions", chat)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+    if request.headers.get("Authorization") != f"Bearer {RIGHT}":
+        return web.json_response({"error": {"message": "No such key", "code": 401}}, status=401)
+    assert json.loads(body)["model"] == "small"
+    said = b'data: {"choices": [{"index": 0, "delta": {"content": "ready"}}]}\n\ndata: [DONE]\n\n'
+    return web.Response(body=said, content_type="text/event-stream")
 
 
 def settings_of(url: str, *, models: tuple[str, ...] = (), **keys: str) -> Settings:
@@ -202,7 +187,7 @@ async def tried(settings: Settings) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("models", [(), ("small",)])
 async def test_where_a_list_proves_nothing_a_model_has_to_say_a_word(models: tuple[str, ...]) -> None:
-    async with listing_to_anybody() as url:
+    async with serving(listing_to_anybody) as url:
         assert await tried(settings_of(url, models=models, GOOD=RIGHT, BAD=WRONG)) == {
             "GOOD": ("works", "oak/small answers"),
             "BAD": ("refused", "unauthorised: No such key"),
@@ -210,9 +195,8 @@ async def test_where_a_list_proves_nothing_a_model_has_to_say_a_word(models: tup
 
 
 async def test_a_provider_that_is_not_there_says_nothing_of_its_keys() -> None:
-    async with listing_to_anybody() as url:
-        pass
-    verdict, said = (await tried(settings_of(url, GOOD=RIGHT)))["GOOD"]
+    with refusing() as url:
+        verdict, said = (await tried(settings_of(url, GOOD=RIGHT)))["GOOD"]
     assert (verdict, said.partition(":")[0]) == ("unreachable", "unreachable")
 
 

@@ -34,6 +34,7 @@ _WINDOWS = {"concurrency": 5.0, "burst": 10.0}  # by what there was too much of:
 
 _FOR_ALL, _FOR_PAID = "all models", "paid models"  # no model has a space in its name
 _NEVER = float("inf")
+_LONGEST = 31 * 86_400.0  # seconds; longer waits are told by mistake
 _REPLACE = "Put a key that works in the place of one of them; `panvox keys test {}` tries each."
 _EXCERPT = 160  # characters of what a provider said of a key
 
@@ -173,7 +174,7 @@ class KeyPool:
     # --- what keeps a key from being used ---
 
     def _rest(self, key: Key, scope: str, fault: Fault, seconds: float) -> None:
-        until = self._clock() + max(0.0, seconds)
+        until = self._clock() + min(max(0.0, seconds), _LONGEST)
         known = self._rests.get((key.account, scope))
         if known is None or known.until < until:
             self._rests[key.account, scope] = _Rest(until, fault)
@@ -190,14 +191,13 @@ class KeyPool:
         return longest
 
     def _bars(self, key: Key, scopes: Collection[str]) -> Iterator[_Bar]:
-        if key.expired(self._now().date()):
+        if key.expires is not None and key.expired(self._now().date()):
             yield _Bar(_NEVER, None, f"expired on {key.expires}")
         if (refused := self._refused.get(key.label)) is not None:
             yield _Bar(_NEVER, refused, f"was refused ({_excerpt(refused)})")
-        now = self._clock()
-        for scope in scopes:
+        for scope in scopes if self._rests else ():
             rest = self._rests.get((key.account, scope))
-            if rest is not None and now < rest.until:
+            if rest is not None and self._clock() < rest.until:
                 words = rest.fault.category.value.replace("_", " ")
                 yield _Bar(rest.until, rest.fault, f"is {words} until {self._told(rest.until)}")
 
