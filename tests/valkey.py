@@ -1,4 +1,4 @@
-"""A real Valkey on loopback, from a Python package, in a child process that a test can kill and start again."""
+"""A real Valkey on loopback, from a Python package; a child process that a test can kill and start again."""
 
 from __future__ import annotations
 

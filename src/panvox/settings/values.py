@@ -107,6 +107,9 @@ def _iso(value: object) -> object:
 
 
 def _shared_address(secret: SecretStr) -> SecretStr:
+    # A socket on the disk has a path and no host.
+    if re.fullmatch(r"unix://([!-~]*@)?/[!-~]+", secret.get_secret_value()):
+        return secret
     _parts(secret.get_secret_value(), "valkey", "redis", "valkeys", "rediss", "unix")
     return secret
 
