@@ -230,7 +230,7 @@ def test_no_window_ever_holds_more_whatever_two_processes_do() -> None:
         server = Valkey(Path(folder))
         server.start()
 
-        @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
         @given(amount=st.integers(1, 6), seconds=st.sampled_from([0.05, 0.2]), seed=st.integers(0, 2**16))
         def hold(amount: int, seconds: float, seed: int) -> None:
             spans = asyncio.run(_scramble(server, amount, seconds, random.Random(seed)))  # noqa: S311 - chance, no secret
@@ -369,6 +369,19 @@ async def test_without_the_server_each_process_has_its_share_and_says_so_once(va
         assert "is back" in heard[1]
         (standing,) = await other.standing(requests(9))
         assert standing.used == (2,), "what was used meanwhile is told"
+
+
+async def test_a_server_that_hangs_is_given_up_and_its_late_replies_are_not_mistaken(valkey: Valkey) -> None:
+    async with ValkeyPool(valkey.url, lease=SHORT) as pool:
+        valkey.suspend()
+        try:
+            assert lacking(await pool.take("a", demand(), requests(2))) == "shared"
+            assert await pool.take("a", demand(), requests(2)) is None
+        finally:
+            valkey.resume()
+        await shares(pool)
+        (standing,) = await pool.standing(requests(2))
+        assert standing.used == (1,), "the first question was heard late, and taken back"
 
 
 async def test_a_server_that_forgot_is_told_again_before_it_decides(valkey: Valkey) -> None:

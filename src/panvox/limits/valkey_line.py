@@ -67,7 +67,7 @@ class Line:
         self._digest = await self._client.script_load(_SCRIPT)
 
     def say(self, name: str, *arguments: object, answered: Callable[[Reply], None] | None = None) -> None:
-        """Queue an operation."""
+        """Queue an operation. A call has a few, and a server that takes none is given up in a second."""
         self._queue.append(_Operation(name, msgspec.msgpack.encode(arguments), answered or ignore))
         self._queued.set()
 
