@@ -48,19 +48,15 @@ def lacking(hold: Hold | None) -> str:
     return "nothing" if hold is None else hold.what
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool] | bool]) -> None:
     async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is elsewhere
+        while not (await held if isinstance(held := condition(), Awaitable) else held):  # noqa: ASYNC110 - seen from here
             await asyncio.sleep(0.02)
 
 
 async def shares(*pools: ValkeyPool) -> None:
     """Wait until the server decides for all of these again."""
-
-    async def together() -> bool:
-        return all(pool.problem is None and pool.share() == 1 for pool in pools)
-
-    await eventually(together)
+    await eventually(lambda: all(pool.problem is None and pool.share() == 1 for pool in pools))
 
 
 @asynccontextmanager
@@ -414,14 +410,14 @@ async def test_through_an_outage_nobody_exceeds_its_share_and_then_they_share_ag
         callers = [_Caller(pool, amount, seconds) for pool in pools]
         async with asyncio.TaskGroup() as tasks:
             calling = [tasks.create_task(caller.call_on()) for caller in callers]
-            await eventually(lambda: _have_made(callers, 3 * amount))
+            await eventually(lambda: _made(callers) >= 3 * amount)
             await asyncio.to_thread(valkey.kill)
             began = time.monotonic()
-            await eventually(lambda: _have_made(callers, 6 * amount))
+            await eventually(lambda: _made(callers) >= 6 * amount)
             await asyncio.to_thread(valkey.start)
             await shares(*pools)
             before = _made(callers)
-            await eventually(lambda: _have_made(callers, before + 3 * amount))
+            await eventually(lambda: _made(callers) >= before + 3 * amount)
             for task in calling:
                 task.cancel()
     spans = [span for caller in callers for span in caller.spans if span[0] > began]
@@ -462,10 +458,6 @@ class _Caller:
 
 def _made(callers: list[_Caller]) -> int:
     return sum(len(caller.spans) for caller in callers)
-
-
-async def _have_made(callers: list[_Caller], calls: int) -> bool:
-    return _made(callers) >= calls
 
 
 # --- marks -----------------------------------------------------------------------------------------
