@@ -50,6 +50,7 @@ COMMANDS = (
         "panvox.cli.providers:providers",
         "List the providers that are asked, and how each stands.",
     ),
+    Command("limits", "panvox.cli.limits:app", "Show the limits that hold: set, learnt, and what is used."),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
     Command(

@@ -115,6 +115,7 @@ class Learning:
     - `lessons`: what is known from earlier, and believed for `max_age` seconds.
     - `shipped`: the fields of a scope's limits that nobody set; see `ConfiguredLimits.shipped`.
     - `clock`: seconds since 1970.
+    - `refused_count`: whether refused calls stay in the log that `failed` is given.
     """
 
     def __init__(
@@ -124,7 +125,9 @@ class Learning:
         shipped: Callable[[Scope], Iterable[str]] = lambda _: (),
         max_age: float = 7 * _DAY,
         clock: Callable[[], float] = time.time,
+        refused_count: bool = True,
     ) -> None:
+        self._refused_count = refused_count
         self._shipped = shipped
         self._max_age = max_age
         self._clock = clock
@@ -301,7 +304,7 @@ class Learning:
         """A call failed. Returns for how many seconds to leave the scope alone, 0 for not at all.
 
         `in_flight` counts the calls of the scope that are on their way, this one too; `sent` is the log of
-        its requests (time, how many), oldest first, refused ones and this one included.
+        its requests (time, how many), oldest first, this one included if refused calls count.
         """
         notes = self._notes.setdefault(scope, _Notes())
         if fault.category in _TROUBLE:
@@ -312,7 +315,8 @@ class Learning:
         if fault.category is not Category.RATE_LIMITED or fault.code == "upstream":
             return 0.0
         notes.slow = False
-        notes.refused.append(now)
+        if self._refused_count:
+            notes.refused.append(now)
         wait = fault.wait if fault.wait and fault.wait > 0 else None
         match fault.code:
             case "concurrency":

@@ -7,6 +7,7 @@ left, adds its own and puts the whole in its place, one at a time. Everything he
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections import Counter
@@ -19,14 +20,10 @@ import msgspec
 from panvox.limits.lessons import Lesson, Lessons, believed, merged
 from panvox.protocols import Scope, Unit
 
-try:
-    import fcntl
-except ImportError:  # Windows, where the last one wins
-    fcntl = None  # type: ignore[assignment]
-
 FORM = 1
 """Counted up when what is kept changes its shape; a file of another form is not read."""
 
+_AHEAD = 60.0  # seconds
 _MOST_BYTES = 64 * 2**20
 
 
@@ -91,7 +88,7 @@ class LearntFile:
         def add(known: Known) -> Known:
             lessons_now = believed(merged(known.lessons, lessons), now=now, max_age=self._max_age)
             used = _together(_without(_logs(known.entries), self._added), ours)
-            return Known(lessons=lessons_now, entries=_counting(_entries(used), now=now))
+            return Known(lessons=lessons_now, entries=_counting(_entries(used), now=now, ahead=_AHEAD))
 
         problem = self._change(add)
         if not problem:
@@ -155,21 +152,23 @@ class LearntFile:
         with ExitStack() as stack:
             with suppress(OSError):
                 lock = stack.enter_context(self._path.with_suffix(".lock").open("w"))
-                if fcntl is not None:
-                    fcntl.flock(lock, fcntl.LOCK_EX)
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
 
-def _counting(entries: Iterable[Entries], *, now: float) -> tuple[Entries, ...]:
-    """What still counts; times that are yet to come, after a clock that went back, are taken for now."""
-    fresh = (
-        msgspec.structs.replace(
-            each,
-            log=tuple((min(time, now), amount) for time, amount in each.log if time + each.seconds > now),
-        )
-        for each in entries
-    )
+def _counting(entries: Iterable[Entries], *, now: float, ahead: float = 0.0) -> tuple[Entries, ...]:
+    """What still counts. Times that are yet to come, after a clock that went back, are taken for now.
+
+    Those less than `ahead` seconds to come stay as they are: clocks are set by a little all the time.
+    """
+    fresh = (msgspec.structs.replace(each, log=tuple(_still(each, now=now, ahead=ahead))) for each in entries)
     return tuple(each for each in fresh if each.log)
+
+
+def _still(entries: Entries, *, now: float, ahead: float) -> Iterator[tuple[float, int]]:
+    for time, amount in entries.log:
+        if time + entries.seconds > now:
+            yield (time if time <= now + ahead else now), amount
 
 
 _Logs = dict[tuple[Scope, Unit, float], Counter[float]]
