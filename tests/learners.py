@@ -53,7 +53,7 @@ class Provider:
     def take(self, now: float) -> Fault | None:
         """Book a call that arrives now; the refusal if it is too much."""
         begin = now // self.seconds * self.seconds if self.aligned else now - self.seconds
-        oldest = self.log[-self.amount] if len(self.log) >= self.amount else -1.0
+        oldest = self.log[-self.amount] if len(self.log) >= self.amount else float("-inf")
         if oldest > begin or (self.aligned and oldest == begin):
             wait = (begin if self.aligned else oldest) + self.seconds - now
             return self._refuse(now, "requests", max(wait, 0.001))
