@@ -681,6 +681,8 @@ INNER = {
     "models": ("show", "conflicts", "diff", "probe"),
     "local": ("install", "status"),
     "keys": ("list", "test"),
+    "limits": ("forget",),
+    "local": ("install", "status"),
 }
 PAGES = (
     (),

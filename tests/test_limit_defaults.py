@@ -9,6 +9,7 @@ import pytest
 from panvox.errors import UsageError
 from panvox.limits.configured import Overrides, limits_of, parse_provider_concurrency, parse_provider_rpm
 from panvox.limits.defaults import defaults
+from panvox.limits.terms import Terms
 from panvox.protocols import Limits, Scope, Window
 from panvox.settings import VENDORS, Settings, load
 
@@ -185,3 +186,48 @@ def test_an_override_may_name_any_provider_of_the_settings() -> None:
     assert parse_provider_concurrency(["work:2"], known=["work"]) == {"work": 2}
     with pytest.raises(UsageError, match="there is no provider openai; there are work"):
         parse_provider_concurrency(["openai:2"], known=["work"])
+
+
+# --- the page ---
+
+PAGE = Path(__file__).parents[1] / "docs" / "limits.md"
+BEGIN = "<!-- defaults: this table is src/panvox/limits/data/defaults.csv -->\n"
+
+
+def page() -> str:
+    """docs/limits.md with its table of defaults written anew."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    lines = ["| provider | model | for each | limits | by whom |", "|---|---|---|---|---|"]
+    for row in defaults():
+        cells = (f"`{row.provider}`", f"`{row.model}`", row.scope, in_words(row.terms), row.source)
+        lines.append(f"| {' | '.join(cells)} |")
+    return before + BEGIN + "\n".join(lines) + "\n<!-- end -->" + rest.partition("<!-- end -->")[2]
+
+
+def in_words(terms: Terms) -> str:
+    spans = {60.0: "minute", 86_400.0: "day"}
+    words = [f"{window.amount:,} requests/{spans[window.seconds]}" for window in terms.requests or ()]
+    if terms.slots is not None:
+        words.append(f"{terms.slots} slots" if terms.slots > 1 else "1 slot")
+    if terms.spacing is not None:
+        words.append(f"{terms.spacing:g} s apart")
+    if terms.loaded is not None:
+        words.append(f"{terms.loaded} model loaded")
+    return ", ".join(words)
+
+
+def test_the_page_shows_every_default_with_its_source() -> None:
+    assert PAGE.read_text() == page()
+
+
+def test_the_example_on_the_page_sets_what_it_says(tmp_path: Path) -> None:
+    example = PAGE.read_text().partition("```toml\n")[2].partition("```")[0]
+    limits = limits_of(settings(example, tmp_path))
+    assert limits(account("openai")) == Limits(windows=(minute(3000),), slots=40)
+    assert limits(account("gemini")) == Limits(slots=8)
+    assert limits(account("openrouter")) == Limits(slots=3)
+    assert limits(Scope("model", "moonshot/kimi-k2")) == Limits(windows=(minute(10),), slots=1)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -51,6 +51,7 @@ COMMANDS = (
         "List the providers that are asked, and how each stands.",
     ),
     Command("keys", "panvox.cli.keys:app", "List the keys that are used, and test whether they work."),
+    Command("limits", "panvox.cli.limits:app", "Show the limits that hold: set, learnt, and what is used."),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
     Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),

@@ -67,6 +67,16 @@ def catalogue_folder() -> Path:
         ) from None
 
 
+def learnt_limits_file() -> Path:
+    """Where what was learnt of limits is kept; all of it can be learnt again."""
+    try:
+        return platformdirs.user_state_path("panvox", appauthor=False) / "limits.json"
+    except RuntimeError:
+        raise SettingsError(
+            "there is no home folder in which learnt limits could be kept; set HOME, or XDG_STATE_HOME"
+        ) from None
+
+
 def expanded(path: Path) -> Path:
     """`path` with `~` put in full; as it is where there is no such home, and so no such file."""
     try:
