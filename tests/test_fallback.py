@@ -245,6 +245,18 @@ async def test_half_an_answer_counts_for_nothing_when_another_stands_in() -> Non
     assert said(events) == "Paris"
 
 
+async def test_whoever_failed_is_closed_before_the_next_is_asked() -> None:
+    first = Attempts("a/m", (Text("Lond"), BUSY))
+
+    class Second(Attempts):
+        def stream(self, prompt: Prompt) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+            assert first.listening == 0
+            return super().stream(prompt)
+
+    events, _ = await heard(chain(link(first), link(Second("b/m", PARIS))))
+    assert said(events) == "Paris"
+
+
 async def test_the_outcome_tells_who_really_answered_and_every_attempt() -> None:
     def metered(model: Attempts) -> Link:
         made = link(model)

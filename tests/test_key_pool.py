@@ -284,6 +284,16 @@ def test_when_all_accounts_rest_the_soonest_says_how_long() -> None:
     )
 
 
+def test_a_key_that_will_have_expired_is_not_waited_for() -> None:
+    pool = pool_of(key("a", expires=EVENING.date()))
+    fail(pool, "a", OutOfMoney("no credits"))
+    fault = verdict(pool)
+    assert (fault.category, fault.wait) == (Category.UNAUTHORISED, None)
+    assert fault.message.endswith(
+        "a is out of money until 2026-03-02 00:00 UTC, and will have expired by then"
+    )
+
+
 def test_how_each_key_stands_can_be_seen() -> None:
     time = Time()
     pool = pool_of(

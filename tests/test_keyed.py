@@ -272,7 +272,7 @@ async def test_a_keyed_model_keeps_the_promises_of_models() -> None:
     failing = Keys({"a": dead, "b": (Text("Pa"), Refused("no"))})
     endless = Keys({"a": dead, "b": (Text("Pa"), 1e6, End(Finish.STOP))})
 
-    async def at_rest() -> bool:
+    async def at_rest() -> bool:  # noqa: ASYNC124 - others have to wait for it
         every = (answering, failing, endless)
         return all(model.listening == 0 for keys in every for model in keys.models.values())
 

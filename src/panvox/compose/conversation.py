@@ -12,6 +12,7 @@ from panvox.engine import Run, Turn
 from panvox.engine.conversation import Past
 from panvox.errors import PromptError
 from panvox.messages import Outcome, Prompt, Verdict
+from panvox.protocols import Purse
 from panvox.settings import Settings
 from panvox.store import StoredRun
 from panvox.waiting import Wait, parse_wait
@@ -31,9 +32,10 @@ class Manner(TypedDict, total=False):
 
 
 class Asking(Manner, total=False):
-    """Whom to ask, and how. `models` are patterns of the selection language."""
+    """Whom to ask, and how. `models` are patterns of the selection language; costs count for `tag`."""
 
     models: Sequence[str]
+    tag: str
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,16 +62,26 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversation:
-    """A panel and what was said so far; one turn at a time."""
+    """A panel and what was said so far; one turn at a time.
 
-    def __init__(self, settings: Settings, run: Run) -> None:
+    `notes` are sentences that people have to know before they ask.
+    """
+
+    def __init__(self, settings: Settings, run: Run, *, purse: Purse, notes: tuple[str, ...] = ()) -> None:
+        self.notes = notes
         self._settings = settings.run
         self._run = run
+        self._purse = purse
 
     @property
     def id(self) -> str:
         """The id of its run in the store."""
         return self._run.id
+
+    @property
+    def problem(self) -> str | None:
+        """What of the money could not be written down, as a sentence; None where all was."""
+        return self._purse.problem
 
     @asynccontextmanager
     async def stream(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> AsyncIterator[Turn]:

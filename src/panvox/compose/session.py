@@ -22,6 +22,7 @@ from panvox.catalog.selection import default_selection, select
 from panvox.compose.catalogue import Shelf
 from panvox.compose.conversation import Asking, Conversation, Manner, Result, names_in, past_of
 from panvox.compose.dialects import dialect_of
+from panvox.compose.money import Till
 from panvox.engine import Member, Run, Turn
 from panvox.errors import SelectionError
 from panvox.messages import Identity, MemberEnded, Outcome, Prompt
@@ -54,6 +55,7 @@ class Session:
         self._transport = transport
         self._local = local
         self._shelf = Shelf(settings)
+        self._till = Till(settings, store)
         self._sources = {source.provider: source for source in self._shelf.sources}
         self._transports = {name: transport.way(settings.way_out(name)) for name in self._sources}
         self._ways = Ways(
@@ -172,24 +174,31 @@ class Session:
 
     @asynccontextmanager
     async def run(
-        self, *, models: Sequence[str] = (), continue_run: str | None = None
+        self, *, models: Sequence[str] = (), continue_run: str | None = None, tag: str = ""
     ) -> AsyncIterator[Conversation]:
         """A panel to ask again and again; `continue_run` goes on with a stored run, and with its models.
 
-        Raises `SelectionError` where no model is selected, `StoreError` for a run that is not there.
+        What it costs counts for `tag`. Raises `SelectionError` where no model is selected, `StoreError` for a
+        run that is not there.
         """
         stored = await self.store.run(continue_run) if continue_run else None
         entries = await self.select(models or (names_in(stored) if stored else ()))
-        members = [Member(identity_of(entry), self.model(entry)) for entry in entries]
-        yield Conversation(
-            self.settings,
-            Run(
+        costs = await self._till.costs(entries)
+        members = [
+            Member(identity_of(entry), self.model(entry), cost=cost)
+            for entry, cost in zip(entries, costs, strict=True)
+        ]
+        async with self._till.purse() as purse:
+            run = Run(
                 members,
                 journal=self.store,
                 run_id=stored.run if stored else None,
                 past=past_of(stored) if stored else (),
-            ),
-        )
+                purse=purse,
+                tag=tag,
+                free_first=self.settings.budget.free_first,
+            )
+            yield Conversation(self.settings, run, purse=purse, notes=tuple(self._till.notes(entries)))
 
     @asynccontextmanager
     async def stream(
@@ -198,11 +207,12 @@ class Session:
         *,
         models: Sequence[str] = (),
         continue_run: str | None = None,
+        tag: str = "",
         **manner: Unpack[Manner],
     ) -> AsyncIterator[Turn]:
         """One prompt, as it happens. Raises as `run` and `Conversation.stream` do."""
         async with (
-            self.run(models=models, continue_run=continue_run) as conversation,
+            self.run(models=models, continue_run=continue_run, tag=tag) as conversation,
             conversation.stream(prompt, **manner) as turn,
         ):
             yield turn
@@ -213,10 +223,11 @@ class Session:
         *,
         models: Sequence[str] = (),
         continue_run: str | None = None,
+        tag: str = "",
         **manner: Unpack[Manner],
     ) -> Result:
         """One prompt, when it is over. Raises as `run` and `Conversation.stream` do."""
-        async with self.run(models=models, continue_run=continue_run) as conversation:
+        async with self.run(models=models, continue_run=continue_run, tag=tag) as conversation:
             return await conversation.ask(prompt, **manner)
 
 
@@ -281,11 +292,12 @@ async def run(
     *,
     models: Sequence[str] = (),
     continue_run: str | None = None,
+    tag: str = "",
     settings: Settings | Path | None = None,
 ) -> AsyncIterator[Conversation]:
     """A panel to ask again and again. Raises `UsageError` where no model is selected."""
     async with (
         open_session(settings) as session,
-        session.run(models=models, continue_run=continue_run) as asked,
+        session.run(models=models, continue_run=continue_run, tag=tag) as asked,
     ):
         yield asked

@@ -179,12 +179,15 @@ class KeyPool:
             self._rests[key.account, scope] = _Rest(until, fault)
 
     def _bar(self, key: Key, model: str, *, free: bool) -> _Bar | None:
-        """The one that lasts longest."""
-        bars = self._bars(key, (_FOR_ALL, model) if free else (_FOR_ALL, _FOR_PAID, model))
+        """The one that lasts longest; for ever, where the key will have expired once it is over."""
         forbidden = self._forbidden.get((key.label, model))
         if forbidden is not None:
             return _Bar(_NEVER, forbidden, f"may not use {model} ({_excerpt(forbidden)})")
-        return max(bars, key=lambda bar: bar.until, default=None)
+        bars = self._bars(key, (_FOR_ALL, model) if free else (_FOR_ALL, _FOR_PAID, model))
+        longest = max(bars, key=lambda bar: bar.until, default=None)
+        if longest is not None and longest.until < _NEVER and key.expired(self._at(longest.until).date()):
+            return _Bar(_NEVER, longest.fault, f"{longest.said}, and will have expired by then")
+        return longest
 
     def _bars(self, key: Key, scopes: Collection[str]) -> Iterator[_Bar]:
         if key.expired(self._now().date()):

@@ -103,6 +103,11 @@ class Call:
                 elif log in places:
                     places[log] = log.move(places[log], booked, amounts[log.index])
 
+    @property
+    def may_be_uncounted(self) -> bool:
+        """Whether it may still turn out that the provider has not counted it."""
+        return bool(self.books) and not self._answered
+
     def booked(self, log: Log) -> float:
         """When the provider booked it, for a window; -inf while that is not known."""
         if self.settled is None:
@@ -216,8 +221,9 @@ class Log:
 
     def about(self, amount: int, now: float) -> float:
         """Seconds until `amount`, which may be more than a window, has fitted, roughly."""
-        first = self._granules[0].time if self._granules else now
-        last = self._granules[-1].time if self._granules else now
+        soon = now + self.slack
+        first = self._granules[0].time if self._granules else soon
+        last = self._granules[-1].time if self._granules else soon
         surplus = self.used + amount - self.amount
         rounds, rest = divmod(max(0, surplus - 1), max(1, self.amount))
         part = rest / max(1, self.amount)
@@ -258,6 +264,7 @@ class Book:
         self._shut_for: What = "shared"
         self._pace: float | None = None
         self._pending: deque[Call] = deque()
+        self._lapsed: list[Call] = []
         self._history: deque[Call] = deque(maxlen=_REMEMBERED)
         self._leaving: deque[tuple[float, str]] = deque()
         self._in_use: dict[str, int] = {}
@@ -391,6 +398,8 @@ class Book:
             call = pending.popleft()
             if call.settled is None:
                 call.lapse()
+            if call.may_be_uncounted:
+                self._lapsed.append(call)
 
     def bring_up(self, now: float) -> None:
         """Let out of the books what time has let out."""
@@ -451,8 +460,9 @@ class Book:
         fits = log.fits_at(amount)
         if fits == inf and self._pending:
             fits = self._pending[0].at + log.slack + log.seconds
-        in_the_way = self.inside if log.index else len(self._pending)
-        return Wait(what, max(0.0, fits - now), certain=not in_the_way)
+        self._lapsed = [call for call in self._lapsed if call.may_be_uncounted]
+        may_shrink = self.inside if log.index else self._pending or self._lapsed
+        return Wait(what, max(0.0, fits - now), certain=not may_shrink)
 
     def _fits_at(self, log: Log, amount: int) -> float:
         fits = log.fits_at(amount)
@@ -476,11 +486,9 @@ class Book:
         """What counts in one window; 0 if there is no such window."""
         return next((log.used for log in self.logs if (log.unit, log.seconds) == (unit, seconds)), 0)
 
-    def sent(self, until: float) -> list[tuple[float, int]]:
-        """Times of the calls that went out by then and were not refused, oldest first, each with a 1."""
-        return [
-            (call.at, 1) for call in self._history if call.at <= until and not (call.void or call.refused)
-        ]
+    def sent(self) -> list[tuple[float, int]]:
+        """Times of the calls that went out, those that were refused too, oldest first, each with a 1."""
+        return [(call.at, 1) for call in self._history if call.refused or not call.void]
 
     def enter(self, window: Window, time: float, amount: int) -> None:
         """An entry that none of our calls made; dropped if there is no such window."""

@@ -68,7 +68,10 @@ class Learner(Protocol):
     def failed(
         self, scope: Scope, fault: Fault, *, now: float, in_flight: int, sent: Sequence[tuple[float, int]]
     ) -> float:
-        """A call failed: the seconds for which its scope pauses. `sent` holds times and numbers of calls."""
+        """A call failed: the seconds for which its scope pauses.
+
+        `sent` holds the times of calls that went out, each with their number, oldest first; refused ones too.
+        """
         ...
 
     def answered(self, scope: Scope, *, now: float, in_flight: int) -> None:

@@ -371,18 +371,17 @@ class MemoryLimiter:
     def failed(self, permit: MemoryPermit, fault: Fault) -> None:
         """A call failed."""
         now, call = self._now(), permit.call
+        call.refused = call.refused or fault.status == HTTPStatus.TOO_MANY_REQUESTS
         if self._uncounted(permit, fault):
             call.give_back()
         scopes = tuple(line.book.scope for line in permit.lane.lines)
         if scopes:
             scope = self._learner.scope_of(fault, scopes)
             book = self._lines[scope].book
-            sent = book.sent(call.at)
+            sent = book.sent()
             pause = self._learner.failed(scope, fault, now=now, in_flight=book.inside, sent=sent)
             if pause > 0:
-                book.pause(now + pause)
-                if self._pool is not None:
-                    self._pool.pause(scope, pause)
+                self.pause(scope, pause)
         self._heed(permit.lane)
         self._look(permit.lane, now)
 
@@ -442,6 +441,13 @@ class MemoryLimiter:
                 self._advance(place.lane, now)
         for line in self._lines.values():
             self._serve(line, now)
+
+    def pause(self, scope: Scope, seconds: float) -> None:
+        """Let nothing of a scope out for so long; never shortens a pause."""
+        self._bind()
+        self._line(scope).book.pause(self._now() + seconds)
+        if self._pool is not None:
+            self._pool.pause(scope, seconds)
 
     def standing(self) -> tuple[Standing, ...]:
         """How every scope that has been used stands."""

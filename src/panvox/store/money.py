@@ -100,8 +100,11 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def per_answer(self) -> Decimal | None:
-        """USD of a useful answer: failed attempts and stand-ins are in it. None where there was none."""
-        return self.spent / self.answers if self.answers else None
+        """USD of a useful answer: failed attempts and stand-ins are in it. None where there was none.
+
+        To a billionth.
+        """
+        return round(self.spent / self.answers, 9) if self.answers else None
 
 
 class Money:
