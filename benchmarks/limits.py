@@ -1,6 +1,6 @@
 """How near callers come to the limits of providers, and how often they pass them: panvox and others.
 
-    python -m benchmarks.limits                         the whole, some fifteen minutes
+    python -m benchmarks.limits                         the whole, some half an hour
     python -m benchmarks.limits --quick                 each contestant once
     python -m benchmarks.limits --fifteen --runs 20     fifteen models and a prompt of 338 lines, twenty times
     python -m benchmarks.limits --write BENCHMARKS.md   and write the section there
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import fifteen, pages
+from benchmarks import fifteen, pages, permits, trouble
 from benchmarks.contest import OTHERS, OURS, PEERS, Contestant, NotInstalled, raced, valkey
 from benchmarks.limited_fleet import Host, Plan, Planned, job_of, minimum, served, shares
 from benchmarks.peers.job import Allowed
@@ -194,7 +194,7 @@ def formula() -> str:
     return pages.filled(FORMULA.format(usual=least * PLAN.clock, here=least))
 
 
-def report(*, times: int, peers: Path) -> str:
+def report(*, times: int, runs: int, peers: Path) -> str:
     """The whole section of BENCHMARKS.md."""
     strict = msgspec.structs.replace(PLAN, refused_count=True)
     return "\n".join(
@@ -214,6 +214,9 @@ def report(*, times: int, peers: Path) -> str:
             *lines(strict, times=times, peers=peers),
             "",
             *learnt(),
+            fifteen.report(runs),
+            trouble.report(),
+            permits.report(),
         ]
     )
 
@@ -232,7 +235,7 @@ def main() -> None:
     if options.fifteen:
         print(fifteen.report(options.runs))
         return
-    section = report(times=1 if options.quick else 3, peers=options.peers)
+    section = report(times=1 if options.quick else 3, runs=options.runs, peers=options.peers)
     print(section)
     if options.write:
         pages.write(options.write, NAME, section)

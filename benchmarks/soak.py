@@ -24,28 +24,27 @@ from panvox.simulator import Stats
 CALLS = 20_000
 SECONDS = 300.0
 PROCESSES = 3
-RESTARTS = tuple(
-    f"{name}:{start}-{start + 1}:gone" for name, start in (("oak", 20), ("elm", 45), ("oak", 90))
-)
+RATE = 80.0  # calls a second that the windows let in; the slots would let in 96, so that the machine keeps up
+RESTARTS = (("oak", 0.15), ("elm", 0.3), ("oak", 0.6))  # when each goes for a second, of the whole time
 SOAKING = Contestant("panvox", "soaking", ours=True)
 
 
 def plan(calls: int) -> Plan:
-    """Half of the calls for a wide provider, the rest for two narrow ones; it would take half of the time."""
-    rate = calls / SECONDS * 2
+    """Half of the calls for a wide provider, the rest for two narrow ones."""
+    whole = calls / RATE
     return Plan(
         hosts=tuple(
             Host(
                 name=name,
-                allowed=Allowed(max(1, round(rate * share * 6)), 6.0, slots),
+                allowed=Allowed(round(RATE * share * 6), 6.0, slots),
                 models=tuple(
-                    Planned(name=f"m{n}", calls=round(calls * share / 4), latency=0.05) for n in range(4)
+                    Planned(name=f"m{n}", calls=round(calls * share / 4), latency=0.25) for n in range(4)
                 ),
             )
-            for name, share, slots in (("oak", 0.5, 40), ("elm", 0.3, 20), ("ash", 0.2, 10))
+            for name, share, slots in (("oak", 0.5, 12), ("elm", 0.3, 8), ("ash", 0.2, 4))
         ),
         clock=1.0,
-        outages=RESTARTS,
+        outages=tuple(f"{name}:{whole * at:.1f}-{whole * at + 1:.1f}:gone" for name, at in RESTARTS),
     )
 
 
