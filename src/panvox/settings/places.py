@@ -33,14 +33,26 @@ def files(
 ) -> list[Path]:
     """The settings files that hold in the folder `cwd`, the farthest first; those named may not be there."""
     environ = environment() if environ is None else environ
-    cwd = current_folder() if cwd is None else cwd
+    places = candidates(explicit, cwd=cwd, environ=environ)
+    if explicit is not None or environ.get(FILE_VARIABLE):
+        return places
+    user, *projects = places
+    project = next(filter(_is_there, projects), user)
+    return [file for file in dict.fromkeys((user, project)) if _is_there(file)]
+
+
+def candidates(
+    explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> list[Path]:
+    """Where settings files are looked for, there or not: at the user's place, then from `cwd` upwards."""
+    environ = environment() if environ is None else environ
+    cwd = current_folder() if cwd is None else cwd.absolute()
     if explicit is None and environ.get(FILE_VARIABLE):
         explicit = Path(environ[FILE_VARIABLE])
     if explicit is not None:
         return [cwd / expanded(explicit)]
     user = platformdirs.user_config_path("panvox") / FILE_NAME
-    project = next(filter(_is_there, (folder / FILE_NAME for folder in _project(cwd))), user)
-    return [file for file in dict.fromkeys((user, project)) if _is_there(file)]
+    return [user, *(folder / FILE_NAME for folder in _project(cwd))]
 
 
 def environment() -> Mapping[str, str]:
@@ -86,8 +98,7 @@ def fingerprint(explicit: Path | None = None) -> str:
     words |= {name for vendor in VENDORS.values() for name in (*vendor.looked_for, *vendor.key_env)}
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     texts = [os.fsencode(value) for value in ours.values()]
-    for file in files(explicit, environ=environ):
-        content = _content(file)
+    for file, content in contents(explicit, environ=environ):
         if content is None:
             return ""
         texts.append(content)
@@ -96,6 +107,13 @@ def fingerprint(explicit: Path | None = None) -> str:
     for name in sorted((words & environ.keys()) | ours.keys()):
         digest.update(os.fsencode(f"{name}\0{environ[name]}\0"))
     return digest.hexdigest()
+
+
+def contents(
+    explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[tuple[Path, bytes | None], ...]:
+    """The settings files that hold and what each says; None where that can be read only once."""
+    return tuple((file, _content(file)) for file in files(explicit, cwd=cwd, environ=environ))
 
 
 def _content(file: Path) -> bytes | None:
