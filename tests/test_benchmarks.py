@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks import catalogue, fanout, pages
+from benchmarks import catalogue, contest, fanout, fifteen, limits, pages, soak
+from benchmarks.limited_fleet import (
+    FREE,
+    Host,
+    Plan,
+    Planned,
+    job_of,
+    limits_of,
+    minimum,
+    served,
+    shares,
+    starts,
+)
+from benchmarks.peers import ours
+from benchmarks.peers.job import Allowed
+from hypothesis import given
+from hypothesis import strategies as st
 
 from panvox.compose.dialects import DIALECTS, dialect_of
 from panvox.messages import Prompt
 from panvox.protocols import Quirks
 from panvox.settings import VENDORS, load
+from panvox.simulator import Stats, Tally
+from panvox.simulator.limits import Gate
 
 
 async def test_all_contestants_hear_every_call_to_its_end() -> None:
@@ -55,3 +76,129 @@ def test_vendors_that_speak_one_dialect_share_one_encoding_whatever_their_quirks
     ]
     assert len(rows) > 20
     assert len({id(body[-1]) for body in bodies}) == 1
+
+
+# --- limits ----------------------------------------------------------------------------------------
+
+PYTHON = Path(sys.executable)
+allowances = st.builds(
+    Allowed, st.integers(1, 9) | st.none(), st.integers(1, 64).map(float), st.integers(1, 5) | st.none()
+)
+
+
+def fits(times: list[float], allowed: Allowed, latency: float) -> bool:
+    """Whether a provider lets in calls that start at these times, each as long as the others."""
+    gate = Gate(limits_of(allowed, Plan(hosts=(), clock=1)))
+    ends = [(time + latency, 0) for time in times]
+    for now, starting in sorted(ends + [(time, 1) for time in times]):
+        if not starting:
+            gate.leave()
+        elif gate.excess(now, tokens=1, ceiling=1) is not None:
+            return False
+        else:
+            gate.enter(now, tokens=1)
+    return True
+
+
+@given(st.integers(1, 40), allowances, st.integers(1, 32).map(float))
+def test_the_minimum_is_a_schedule_that_the_provider_lets_in_and_no_call_could_start_sooner(
+    calls: int, allowed: Allowed, latency: float
+) -> None:
+    times = starts(calls, allowed, latency=latency)
+    assert fits(times, allowed, latency)
+    for last in range(1, calls):
+        sooner = times[last] - 0.5
+        before = times[:last]
+        assert sooner < before[-1] or not fits([*before, sooner], allowed, latency)
+
+
+def test_the_minimum_of_a_plan_is_that_of_its_slowest_scope() -> None:
+    assert minimum(limits.PLAN) == pytest.approx(12.6)
+    single = Host(name="x", allowed=FREE, models=(Planned(name="a", calls=3, allowed=Allowed(1, 60.0, 1)),))
+    assert minimum(Plan(hosts=(single,), clock=1)) == pytest.approx(121)
+    assert minimum(fifteen.FIFTEEN) == pytest.approx(fifteen.SLOWEST / 10)
+
+
+OPEN = Plan(
+    hosts=(
+        Host(name="wide", allowed=FREE, models=(Planned(name="a", calls=4), Planned(name="b", calls=3))),
+        Host(name="narrow", allowed=Allowed(20, 60.0, 8), models=(Planned(name="a", calls=2),)),
+    ),
+    clock=100,
+)
+
+
+def test_several_processes_share_all_calls_and_no_question_is_asked_twice() -> None:
+    job = job_of(OPEN, "http://127.0.0.1:1", patience=1)
+    parts = shares(job, 2)
+    assert sorted(call.question for part in parts for call in part.calls) == sorted(
+        {call.question for call in job.calls}
+    )
+    assert [len(part.calls) for part in parts] == [5, 4]
+    assert Counter(call.name for call in job.calls) == {"wide/a": 4, "wide/b": 3, "narrow/a": 2}
+
+
+def test_panvox_is_told_the_limits_that_hold_and_none_where_it_should_learn_them(tmp_path: Path) -> None:
+    file = tmp_path / "panvox.toml"
+    job = job_of(limits.PLAN, "http://127.0.0.1:1", patience=1)
+    file.write_text(ours.settings(job))
+    told = load(explicit=file)
+    assert {p.id: (p.limits.requests, p.limits.slots) for p in told.providers} == {
+        "wide": (("500/6s",), 10),
+        "middle": (("60/6s",), 5),
+        "narrow": (("20/6s",), 3),
+    }
+    single = told.models["narrow/single"].limits
+    assert single is not None
+    assert (single.requests, single.slots) == (("4/6s",), 1)
+    file.write_text(ours.settings(replace(job, learn=True)))
+    assert all(provider.limits.requests is None for provider in load(explicit=file).providers)
+
+
+@pytest.mark.parametrize("module", ["ours", "by_hand", "openai_sdk"])
+def test_a_contestant_makes_every_call_once(module: str) -> None:
+    contestant = contest.Contestant(module, module, ours=module == "ours")
+    row = limits.race(contestant, OPEN, peers=PYTHON, patience=60)
+    assert (row.answered, row.calls, row.requests, row.violations) == (9, 9, 9, 0)
+    assert "| 100.0% | 0 | 1.00 |" in limits.line(contestant.title, [row]).replace("*", "")
+
+
+def test_who_is_not_installed_is_said_to_be() -> None:
+    for contestant, peers in (
+        (contest.OTHERS[0], Path("/nowhere")),
+        (contest.Contestant("x", "nobody"), PYTHON),
+    ):
+        with pytest.raises(contest.NotInstalled):
+            limits.race(contestant, OPEN, peers=peers)
+
+
+def test_one_prompt_goes_to_all_models_of_a_panel(tmp_path: Path) -> None:
+    with served(OPEN) as fleet:
+        job = job_of(OPEN, fleet.url, patience=60)
+        told = contest.raced(fifteen.PANEL, (job,), home=tmp_path)
+        assert told.answered == 3
+        assert fleet.stats().total.answered == 3
+
+
+def test_the_prompt_for_fifteen_models_is_a_file_of_338_lines() -> None:
+    lines = fifteen.prompt().splitlines()
+    assert len(lines) == 338 + 2
+    assert len(set(lines)) == len(lines)
+    assert sum(model.calls for host in fifteen.FIFTEEN.hosts for model in host.models) == 15
+
+
+def test_a_soak_complains_of_refusals_lost_calls_and_calls_that_never_end() -> None:
+    def stats(**counts: int) -> Stats:
+        refused = {"requests": counts.get("refused", 0)}
+        answered, in_flight = counts["answered"], counts.get("in_flight", 0)
+        total = Tally(answered=answered, in_flight=in_flight, violations=refused)
+        return Stats(seconds=1, total=total, providers={})
+
+    def complaints(answered: int, ended: Counter[str], told: Stats) -> int:
+        return len(soak.Soaked(10, answered, ended, told, 1).complaints())
+
+    assert complaints(8, Counter(cancelled=2), stats(answered=9)) == 0
+    assert complaints(8, Counter(cancelled=2), stats(answered=9, refused=1)) == 1
+    assert complaints(8, Counter(cancelled=1), stats(answered=9)) == 1
+    assert complaints(8, Counter(cancelled=2), stats(answered=7)) == 1
+    assert complaints(8, Counter(cancelled=2), stats(answered=9, in_flight=1)) == 1

@@ -677,7 +677,11 @@ def test_an_unexpected_error_is_a_line_and_the_whole_story_on_demand(
 
 # --- the reference ---
 
-INNER = {"models": ("show", "conflicts", "diff", "probe"), "local": ("install", "status")}
+INNER = {
+    "models": ("show", "conflicts", "diff", "probe"),
+    "local": ("install", "status"),
+    "keys": ("list", "test"),
+}
 PAGES = (
     (),
     *((command.name,) for command in COMMANDS),

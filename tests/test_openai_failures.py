@@ -484,6 +484,32 @@ def test_a_wrong_address_is_hinted_at_where_no_model_is_named() -> None:
     assert "base_url" not in fault(404, openrouter(404, "No endpoints found for a/b.")).hint
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "retry"),
+    [
+        (503, "false", Retry.NEVER),
+        (429, "false", Retry.NEVER),
+        (401, "false", Retry.OTHER_KEY),
+        (400, "true", Retry.LATER),
+        (409, "TRUE", Retry.LATER),
+        (401, "true", Retry.LATER),
+        (503, "true", Retry.LATER),
+        (503, "perhaps", Retry.LATER),
+        (400, "perhaps", Retry.NEVER),
+    ],
+)
+def test_the_word_of_the_provider_on_asking_again_wins(status: int, said: str, retry: Retry) -> None:
+    told = fault(status, openai("no"), x_should_retry=said)
+    assert told.retry is retry
+    assert (told.category, told.message) == (fault(status, openai("no")).category, "no")
+
+
+def test_a_wait_is_kept_for_limits_where_the_provider_says_that_asking_again_is_of_no_use() -> None:
+    told = fault(429, openai(RPM, "rate_limit_exceeded", "requests"), x_should_retry="false")
+    assert (told.retry, told.wait, told.code) == (Retry.NEVER, 20.0, "requests")
+    assert "not succeed later" in told.hint
+
+
 def test_only_what_may_pass_has_a_wait() -> None:
     assert fault(400, b"", retry_after="5").wait is None
     assert fault(503, b"", retry_after="5").wait == 5.0

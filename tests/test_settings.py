@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -190,6 +191,128 @@ def test_a_key_that_cannot_be_sent_names_its_variable(project: Path) -> None:
             "environment: OPENAI_API_KEY = ***: holds characters that no key has, such as a line break; copy it anew"
         ]
     )
+
+
+def key_file(folder: Path, text: str | bytes, mode: int = 0o600, name: str = "key") -> Path:
+    file = write(folder, text, name)
+    file.chmod(mode)
+    return file
+
+
+SEVERAL = """\
+[[providers]]
+id = "openai"
+keys = [
+    { env = "WORK_KEY", label = "work", account = "team" },
+    { file = "keys/spare", backup = true, expires = 2026-12-31 },
+]
+"""
+
+
+def test_keys_of_a_provider_come_from_variables_and_from_files_beside_the_settings(project: Path) -> None:
+    file = key_file(project / "keys", "\ufeffsk-spare\n", 0o400, name="spare")
+    write(project, SEVERAL)
+    settings = load(cwd=project, environ={"WORK_KEY": "sk-work"})
+    work, spare = settings.providers[0].keys
+    assert (work.name, work.place, spare.name, spare.place) == ("work", "WORK_KEY", "spare", f"file:{file}")
+    assert {place: key.get_secret_value() for place, key in settings.keys.items()} == {
+        "WORK_KEY": "sk-work",
+        f"file:{file}": "sk-spare",
+    }
+    assert "sk-" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o644])
+def test_a_key_file_that_others_can_read_or_change_is_refused_with_the_command_that_helps(
+    project: Path, mode: int
+) -> None:
+    key_file(project / "keys", "sk-spare", mode, name="spare")
+    told = f"can be read or changed by others (its mode is {mode:04o}); run: chmod 600 PROJECT/keys/spare"
+    assert wrong(project, SEVERAL) == [f"panvox.toml:5: providers[0].keys[1].file = ***: {told}"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (" \n", "is empty; write the key into it, and nothing else"),
+        ("sk-a\nsk-b", "holds characters that no key has, such as a line break; copy it anew"),
+        (b"sk-\xff", "holds characters that no key has, such as a line break; copy it anew"),
+        ("sk-" + "a" * 20_000, "is larger than 16 KiB; is it a key?"),
+    ],
+    ids=["empty", "two lines", "not text", "too large"],
+)
+def test_a_key_file_without_a_key_is_told_and_what_it_holds_is_not(
+    project: Path, content: str | bytes, said: str
+) -> None:
+    key_file(project / "keys", content, name="spare")
+    assert wrong(project, SEVERAL) == [f"panvox.toml:5: providers[0].keys[1].file = ***: {said}"]
+
+
+def test_what_is_no_file_is_told_at_once_and_may_have_been_the_key_itself(project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    text = SEVERAL.replace("keys/spare", "abc123secret")
+    told = [*wrong(project, text), *wrong(project, SEVERAL.replace("keys/spare", "pipe"))]
+    assert told == snapshot(
+        [
+            "panvox.toml:5: providers[0].keys[1].file = ***: must be the path of a file with the key, never the key; there is no file",
+            "panvox.toml:5: providers[0].keys[1].file = ***: must be a plain file, with nothing in it but the key",
+        ]
+    )
+
+
+def test_what_is_wrong_with_keys_is_told_and_no_value_that_may_be_one(project: Path) -> None:
+    text = """\
+[[providers]]
+id = "openai"
+keys = [
+    { label = "nowhere" },
+    { env = "A_KEY", file = "a" },
+    { env = "sk-live-1234", account = "My Account" },
+    { env = "B_KEY", lable = "x", expires = "2026-02-31", priority = -1 },
+    { secret = "abc", env = "C_KEY" },
+]
+[[providers]]
+id = "groq"
+key_env = "GROQ_KEY"
+keys = [{ env = "GROQ_KEY" }]
+[[providers]]
+id = "xai"
+keys = [{ env = "X_KEY" }, { env = "Y_KEY", label = "b" }, { env = "Z_KEY", label = "b" }]
+"""
+    assert wrong(project, text) == snapshot(
+        [
+            "panvox.toml:4: providers[0].keys[0].file: is needed, or env: one of them says where the key is kept",
+            "panvox.toml:5: providers[0].keys[1].file = ***: cannot stand beside env: it is kept in A_KEY or in a file, not in both",
+            "panvox.toml:6: providers[0].keys[2].account = ***: must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
+            "panvox.toml:6: providers[0].keys[2].env = ***: must be the name of an environment variable, such as OPENAI_API_KEY, and never the key itself",
+            "panvox.toml:7: providers[0].keys[3].expires = '2026-02-31': must be a date such as 2026-03-01",
+            "panvox.toml:7: providers[0].keys[3].lable = ***: is not a setting; did you mean label? allowed: env, file, label, account, priority, backup, expires",
+            "panvox.toml:7: providers[0].keys[3].priority = -1: must be at least 0",
+            "panvox.toml:8: providers[0].keys[4].secret = ***: is not a setting: keys stay out of settings; name the variable that holds one in env",
+            'panvox.toml:13: providers[1].keys = […]: cannot stand beside key_env; make it one of them: { env = "GROQ_KEY" }',
+            "panvox.toml:16: providers[2].keys = […]: must have different labels; used twice: b",
+        ]
+    )
+
+
+def test_a_variable_of_several_keys_that_holds_no_key_is_named(project: Path) -> None:
+    key_file(project / "keys", "sk-spare", name="spare")
+    assert wrong(project, SEVERAL, WORK_KEY="sk-a\tb") == [
+        "environment: WORK_KEY = ***: holds characters that no key has, such as a line break; copy it anew"
+    ]
+
+
+def test_another_key_in_a_file_makes_another_fingerprint(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    write(project, SEVERAL)
+    marks = {fingerprint()}
+    for text in ("sk-one", "sk-other"):
+        key_file(project / "keys", text, name="spare")
+        marks.add(fingerprint())
+    assert len(marks) == 3
+    assert fingerprint() in marks
 
 
 # --- the way out -------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from panvox.simulator import (
     Latency,
     Limits,
     Simulator,
+    Tells,
     VirtualModel,
     VirtualProvider,
     Window,
@@ -90,6 +91,29 @@ def test_a_window_slides_and_a_refused_call_uses_nothing_up() -> None:
     assert attempt(gate, 60) is None
     assert attempt(gate, 109) is Kind.REQUESTS
     assert attempt(gate, 110) is None
+
+
+@given(steps, st.integers(1, 4))
+def test_where_refused_calls_count_the_window_holds_them_too(
+    steps: list[tuple[int, int]], requests: int
+) -> None:
+    gate = Gate(Limits(requests=(Window(requests, 4),), refused_count=True))
+    asked: list[float] = []
+    for now in itertools.accumulate(wait / 64 for wait, _ in steps):
+        lately = sum(now - 4 < time for time in asked)
+        refused = attempt(gate, now)
+        assert (refused is None) == (lately < requests)
+        if refused:
+            gate.refuse(now)
+        asked.append(now)
+
+
+def test_refusals_count_as_requests_and_as_nothing_else() -> None:
+    gate = Gate(Limits(requests=(Window(9, MINUTE),), tokens=(Window(10, MINUTE),), refused_count=True))
+    assert attempt(gate, 0, 10) is None
+    gate.refuse(1)
+    assert {meter.unit: meter.remaining for meter in gate.meters(2)} == {"requests": 7, "tokens": 0}
+    assert attempt(gate, MINUTE, 10) is None
 
 
 def test_a_call_that_ended_makes_room_for_another() -> None:
@@ -182,6 +206,9 @@ def test_limits_are_read_as_people_write_them() -> None:
         spacing=0.2,
         credit=5000,
     )
+    assert parse_limits(["requests=50/6s", "tokens=900/0.5s"]) == Limits(
+        requests=(Window(50, 6.0),), tokens=(Window(900, 0.5),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -191,6 +218,8 @@ def test_limits_are_read_as_people_write_them() -> None:
         "60",
         "requests=60",
         "requests=60/fortnight",
+        "requests=60/6",
+        "requests=60/0s",
         "requests=0/minute",
         "requests=-3/minute",
         "requests=1.5/minute",
@@ -361,6 +390,38 @@ async def test_a_call_that_one_scope_refuses_is_booked_in_none() -> None:
         for _ in range(3):
             await refused(server, "a")
         await ask(server, "b")
+
+
+async def test_whoever_insists_stays_out_where_refused_calls_count() -> None:
+    strict = Limits(requests=(Window(1, MINUTE),), refused_count=True)
+    async with simulate(fleet(provider=strict), speed=0) as server:
+        await ask(server)
+        waits = [float((await refused(server)).response.headers["retry-after-ms"]) for _ in range(2)]
+        assert waits[0] > 59_000
+        assert waits[1] > 59_000
+
+
+@pytest.mark.parametrize(
+    ("tells", "answers", "refusals"),
+    [
+        (Tells.ALL, {"x-ratelimit-limit-requests"}, {"x-ratelimit-limit-requests", "retry-after"}),
+        (Tells.WAITS, set(), {"retry-after"}),
+        (Tells.NOTHING, set(), set()),
+    ],
+)
+async def test_a_provider_tells_as_much_of_its_limits_as_it_should(
+    tells: Tells, answers: set[str], refusals: set[str]
+) -> None:
+    limited = fleet(provider=Limits(requests=(Window(1, MINUTE),))).with_tells(tells)
+    known = {"x-ratelimit-limit-requests", "retry-after"}
+    async with simulate(limited, speed=0) as server, client(server) as asking:
+        answer = await asking.chat.completions.with_raw_response.create(
+            model="a", messages=[{"role": "user", "content": "Hello, you!!"}]
+        )
+        assert set(answer.headers) & known == answers
+        refusal = (await refused(server)).response
+        assert set(refusal.headers) & known == refusals
+        assert (refusal.text == "Too Many Requests\n") is (tells is Tells.NOTHING)
 
 
 async def test_answers_tell_how_the_limits_stand() -> None:

@@ -387,6 +387,8 @@ async def test_a_forgotten_run_leaves_no_trace(place: Path) -> None:
 
     assert b"0000-SECRET" not in b"".join(file.read_bytes() for file in place.parent.iterdir())
     for table in schema.metadata.sorted_tables:
+        if table is schema.spendings:  # money stays counted; tests of the purse see to it
+            continue
         key = "id" if table.name == "runs" else "run"
         assert {row[0] for row in rows(place, f"SELECT {key} FROM {table.name}")} == {"other-1"}  # noqa: S608 - our own names
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from panvox.errors import StoreError
 from panvox.messages import Answer, Outcome, Prompt, State
-from panvox.store import NullJournal, SqlJournal, open_journal
+from panvox.store import NullJournal, SqlJournal, open_journal, schema
 from tests.test_store import OUTCOMES, PANEL, ending, keep, listening, place, rows
 
 __all__ = ["place"]  # a fixture
@@ -138,8 +138,8 @@ async def test_a_store_of_a_newer_panvox_is_left_alone(place: Path) -> None:
     before = content(place)
 
     assert await refusal(place) == (
-        f"The store {place} was written by a newer panvox (revision '0815'; this one knows up to '0002'). "
-        f"Upgrade panvox, or n{ELSEWHERE}."
+        f"The store {place} was written by a newer panvox (revision '0815'; this one knows up to "
+        f"{schema.REVISION!r}). Upgrade panvox, or n{ELSEWHERE}."
     )
     assert content(place) == before
 

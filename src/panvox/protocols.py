@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol, runtime_checkable
 
@@ -144,7 +145,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     loaded: int | None = None
 
 
-class Scope(msgspec.Struct, frozen=True, order=True):
+class Scope(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """What a limit is on; `name` is a provider, `provider/account`, a model, or `provider/key label`."""
 
     kind: Literal["provider", "account", "model", "key"]
@@ -334,6 +335,58 @@ class Limiter(Protocol):
 
     def permit(self, demand: Demand) -> Permit:
         """A place in the line; the first `wait` of it tells whether there is one."""
+        ...
+
+
+class Want(msgspec.Struct, frozen=True):
+    """USD to be set aside before a member is asked: what that is expected to cost."""
+
+    member: Identity
+    amount: Decimal
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why no money is set aside: which limit, how much is left of it, and what it would take."""
+
+    reason: str
+
+
+class Purse(Protocol):
+    """The money of one run, which asks one turn at a time; its limits hold for all runs together.
+
+    Money is set aside before a call goes out, and what was not needed is given back after it. None of these
+    raise: where money cannot be counted, none is spent.
+    """
+
+    @property
+    def problem(self) -> str | None:
+        """What could not be written down, as a sentence; None where everything was."""
+        ...
+
+    def begin(self, *, run: str, turn: int, tag: str = "") -> None:
+        """A turn begins: what is set aside from now on is for its prompt, and counts for its tag."""
+        ...
+
+    async def reserve(self, wants: Sequence[Want]) -> Mapping[str, Refusal]:
+        """Set money aside for all `wants` at once, the cheapest first.
+
+        Gives those that must not be asked, by member. Nobody else's money is counted in between.
+        """
+        ...
+
+    async def top_up(self, member: Identity, amount: Decimal) -> Refusal | None:
+        """Set aside so much more for a member of this turn, before a dearer model stands in for it."""
+        ...
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Members have ended: what they cost is kept, the rest given back. Who wanted nothing is passed over.
+
+        Where nobody can tell what a call cost, all that was set aside counts as spent.
+        """
+        ...
+
+    async def close(self) -> None:
+        """The run is over; what was set aside and not settled counts as spent. May be repeated."""
         ...
 
 

@@ -22,3 +22,11 @@ def without_secret(failure: Failure, secret: str | None) -> Failure:
     """The same failure, in words that leave `secret` out."""
     message = masked(failure.fault.message, secret)
     return failure if message == failure.fault.message else failure_from(failure.fault, message)
+
+
+def masked_address(url: str) -> str:
+    """An address without its user, its password and what follows a question mark; for people, not for use."""
+    scheme, _, rest = url.partition("://")
+    rest = rest.partition("?")[0].partition("#")[0]
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}://{MASK}@{place}" if at else f"{scheme}://{rest}"

@@ -10,7 +10,7 @@ import msgspec
 
 from panvox.catalog.entries import Problem
 from panvox.catalog.sources import Source
-from panvox.errors import Failure, Internal, Malformed, TimedOut, Unauthorised
+from panvox.errors import Failure, Internal, Malformed, Retry, TimedOut, Unauthorised
 from panvox.protocols import Dialect, Listing, ListPage, Request, Transport
 from panvox.redaction import masked, masked_body
 
@@ -71,6 +71,7 @@ class _Looking:
     def __init__(self, source: Source, ways: Ways, deadline: float, guess_deadline: float) -> None:
         self.offer = Offer(provider=source.provider)
         self._source = source
+        self._key = source.plain_key
         self._deadline = deadline
         self._first = guess_deadline if source.guessed else deadline
         self._silence: asyncio.Timeout | None = None  # until its first word
@@ -103,12 +104,13 @@ class _Looking:
     async def _looked(self) -> Offer:
         source = self._source
         if source.missing:
-            return self._failed(Unauthorised(source.missing, hint=_SET_OR_LEAVE_OUT))
+            hint = _RENEW_OR_LEAVE_OUT if source.keys else _SET_OR_LEAVE_OUT
+            return self._failed(Unauthorised(source.missing, hint=hint))
         if source.models:
             return self._whole([Listing(id=model) for model in source.models])
         try:
             async with asyncio.timeout(self._deadline):
-                await self._read()
+                await self._read_with_a_key()
         except TimeoutError:
             if self._read_whole:  # only details are missing, and what was listed is what there is
                 return self._whole(self._listings)
@@ -124,6 +126,19 @@ class _Looking:
 
     def _whole(self, listings: Sequence[Listing]) -> Offer:
         return Offer(provider=self._source.provider, listings=tuple(listings), at=self._at, whole=True)
+
+    async def _read_with_a_key(self) -> None:
+        """A key that is refused must not cost the list where there is another."""
+        *others, last = self._source.plain_keys
+        for key in others:
+            self._key = key
+            try:
+                return await self._read()
+            except Failure as failure:
+                if self._listings or failure.fault.retry is not Retry.OTHER_KEY:
+                    raise
+        self._key = last
+        return await self._read()
 
     async def _read(self) -> None:
         dialect = self._ways.dialect_of(self._source)
@@ -152,13 +167,13 @@ class _Looking:
         )
 
     def _list_request(self, dialect: Dialect, more: str) -> Request:
-        vendor, key = self._source.vendor, self._source.plain_key
+        vendor, key = self._source.vendor, self._key
         return dialect.listing_request(base_url=vendor.list_url or vendor.base_url, key=key, page=more)
 
     async def _fetch(self, request: Request, dialect: Dialect, transport: Transport) -> bytes:
         async with transport.send(request, connect_timeout=self._deadline) as reply:
             body = b"".join([piece async for piece in reply.chunks()])
-            body = masked_body(body, self._source.plain_key)
+            body = masked_body(body, self._key)
             if reply.status != 200:
                 raise dialect.failure(reply.status, reply.headers, body)
         return body
@@ -166,7 +181,7 @@ class _Looking:
     async def _add_details(self, dialect: Dialect, transport: Transport) -> None:
         """What lists leave out, asked for each model; one that does not tell stays as it was listed."""
         free = asyncio.Semaphore(_DETAILS_AT_ONCE)
-        vendor, key = self._source.vendor, self._source.plain_key
+        vendor, key = self._source.vendor, self._key
 
         async def ask(index: int, request: Request) -> None:
             async with free:
@@ -187,7 +202,7 @@ class _Looking:
         source = self._source
         if source.guessed and not self._listings:
             return Offer(provider=source.provider, at=self._at)
-        reason = _safe(str(failure), source.plain_key)
+        reason = _safe(str(failure), self._key)
         fault = msgspec.structs.replace(failure.fault, message=reason)
         what = f"only the first {len(self._listings)} models" if self._listings else "no models"
         message = f"{source.provider}: {what}, since {reason.rstrip('.')}. {fault.hint}"
@@ -196,6 +211,7 @@ class _Looking:
 
 
 _SET_OR_LEAVE_OUT = "Set it, or take the provider out of the settings."
+_RENEW_OR_LEAVE_OUT = "Get a new one and change its date, or take the provider out of the settings."
 _LATER_OR_NAME = "Try again later, or name its models in the settings, so that no list is needed."
 
 

@@ -50,8 +50,10 @@ COMMANDS = (
         "panvox.cli.providers:providers",
         "List the providers that are asked, and how each stands.",
     ),
+    Command("keys", "panvox.cli.keys:app", "List the keys that are used, and test whether they work."),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
+    Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),
     Command(
         "doctor",
         "panvox.cli.doctor:doctor",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from cyclopts import Parameter
 
 import panvox
+from panvox.cli.asking_options import CallOptions
 from panvox.cli.background import ask_in_background
-from panvox.cli.options import SettingsFile, load_settings, warn, without_store
+from panvox.cli.options import SettingsFile, load_settings, warn, with_budget, without_store
 from panvox.cli.process import Interrupts, run
 from panvox.cli.prompt import read_prompt
 from panvox.cli.reader import Afterwards, Manner, read
 from panvox.errors import UsageError
 from panvox.messages import Prompt
 from panvox.settings import Settings
+from panvox.settings.values import MOST_DOLLARS, NAME
 from panvox.waiting import parse_wait
 
 
@@ -75,6 +78,21 @@ class Options:
         int | None,
         Parameter(metavar="COUNT", help="Tokens of an answer at most. Without it: run.max_tokens."),
     ] = None
+    budget: Annotated[
+        str | None,
+        Parameter(
+            metavar="USD",
+            allow_leading_hyphen=True,
+            help="Spend so many US dollars on this prompt at most; 0 asks free models only. Without it: "
+            "budget.run.",
+        ),
+    ] = None
+    tag: Annotated[
+        str,
+        Parameter(
+            metavar="NAME", show_default=False, help="What this is for: limits and costs are kept by tag."
+        ),
+    ] = ""
     again: Annotated[
         bool,
         Parameter(
@@ -143,6 +161,8 @@ class Question:
     wait: str
     deadline: float
     continued: str | None
+    tag: str = ""
+    fresh: bool = False
 
     @classmethod
     def of(cls, argument: str | None, options: Options, settings: Settings) -> Question:
@@ -163,6 +183,8 @@ class Question:
             wait=wait,
             deadline=options.deadline or settings.run.deadline,
             continued=options.run or ("last" if options.again else None),
+            tag=options.tag,
+            fresh=options.fresh,
         )
 
 
@@ -178,6 +200,21 @@ def _check(options: Options) -> None:
         raise UsageError(f"--background completes the run in the store: leave out {with_this}")
     if options.again and options.run:
         raise UsageError("--continue is the last run and --run is another: leave out one of them")
+    if options.tag and not re.fullmatch(NAME, options.tag):
+        raise UsageError(
+            f"--tag {options.tag!r} is not a name of lower-case letters, digits, dots, dashes and underscores"
+        )
+
+
+def _dollars(text: str) -> float:
+    """The US dollars that `--budget` names. Raises `UsageError`."""
+    try:
+        amount = float(text.strip().removeprefix("$"))
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount <= MOST_DOLLARS:
+        raise UsageError(f"--budget {text!r} is not a number of US dollars from 0, such as 0.50")
+    return amount
 
 
 def ask(
@@ -191,9 +228,13 @@ def ask(
     /,
     *,
     options: Options = Options(),
+    calls: CallOptions = CallOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Ask every model at once; one answer, the groups behind it, a ledger."""
+    calls.check(options.models)
     settings = load_settings(options.settings)
+    if options.budget is not None:
+        settings = with_budget(settings, _dollars(options.budget))
     question = Question.of(prompt, options, settings)
     manner = Manner(
         json=options.json,
@@ -204,10 +245,10 @@ def ask(
         afterwards=_afterwards(options),
     )
     if options.background:
-        child = _options_of_child(options, question)
+        child = [*_options_of_child(options, question), *calls.again()]
         return run(lambda interrupts: ask_in_background(child, question.prompt.question, manner, interrupts))
     kept = settings if options.store else without_store(settings)
-    return run(lambda interrupts: _ask(question, kept, manner, interrupts))
+    return run(lambda interrupts: _ask(question, kept, calls, manner, interrupts))
 
 
 def _afterwards(options: Options) -> Afterwards:
@@ -216,19 +257,29 @@ def _afterwards(options: Options) -> Afterwards:
     return Afterwards.STAY if options.detached else Afterwards.STOP
 
 
-async def _ask(question: Question, settings: Settings, manner: Manner, interrupts: Interrupts) -> int:
-    async with panvox.open(settings) as session:
+async def _ask(
+    question: Question, settings: Settings, calls: CallOptions, manner: Manner, interrupts: Interrupts
+) -> int:
+    async with panvox.open(settings, overrides=calls.overrides(settings)) as session:
         catalogue = await session.catalogue()
         warn(problem.message for problem in catalogue.problems)
         async with (
-            session.run(models=question.models, continue_run=question.continued) as conversation,
+            session.run(
+                models=question.models,
+                continue_run=question.continued,
+                preferred=calls.preferred,
+                chain=calls.chain,
+                fallback=calls.fallback,
+                fresh=question.fresh,
+                tag=question.tag,
+            ) as conversation,
             conversation.stream(question.prompt, wait=question.wait, deadline=question.deadline) as turn,
         ):
             # The report is written before the turn is left: what follows may take its time.
             manner = replace(manner, kept=session.store.problem is None)
             code = await read(turn, manner, interrupts)
         if settings.store.enabled:
-            warn(filter(None, [session.store.problem]))
+            warn(filter(None, [session.store.problem, conversation.problem]))
     return code
 
 
@@ -241,6 +292,8 @@ def _options_of_child(options: Options, question: Question) -> list[str]:
         ("--max-tokens", options.max_tokens),
         ("--run", question.continued),
         ("--settings", options.settings),
+        ("--budget", options.budget),
+        ("--tag", options.tag or None),
     ):
         child += [] if value is None else [f"{name}={value}"]
     return [*child, "--fresh"] if options.fresh else child

@@ -35,6 +35,11 @@ def without_store(settings: panvox.settings.Settings) -> panvox.settings.Setting
     return settings.model_copy(update={"store": settings.store.model_copy(update={"enabled": False})})
 
 
+def with_budget(settings: panvox.settings.Settings, amount: float) -> panvox.settings.Settings:
+    """The same settings, with so many US dollars for one prompt."""
+    return settings.model_copy(update={"budget": settings.budget.model_copy(update={"run": amount})})
+
+
 def warn(problems: Iterable[str]) -> None:
     """What went wrong beside the matter, on standard error."""
     for problem in problems:

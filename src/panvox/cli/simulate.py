@@ -8,7 +8,7 @@ import shlex
 import socket
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +27,11 @@ from panvox.simulator import (
     KEY_VARIABLE,
     SPELLINGS,
     Fleet,
+    Limits,
     Recording,
     SettingsFile,
     Stats,
+    Tells,
     faulty,
     invented,
     listen,
@@ -39,6 +41,7 @@ from panvox.simulator import (
     settings_for,
     some_faulty,
     url_of,
+    with_outages,
 )
 
 if sys.platform != "win32":
@@ -86,9 +89,9 @@ class TroubleOptions:
             metavar="LIMIT",
             negative="",
             show_default=False,
-            help="A limit of each provider: requests=60/minute, tokens=90000/minute (or second, hour, day; "
-            "input_tokens= and output_tokens= count one way only), concurrency=4, spacing=0.2 (seconds) or "
-            "credit=1000000 (tokens); repeat the option for more.",
+            help="A limit of each provider: requests=60/minute, tokens=90000/minute (or second, hour, day, "
+            "6s; input_tokens= and output_tokens= count one way only), concurrency=4, spacing=0.2 (seconds) "
+            "or credit=1000000 (tokens); repeat the option for more.",
         ),
     ] = ()
     model_limit: Annotated[
@@ -98,6 +101,23 @@ class TroubleOptions:
     key_limit: Annotated[
         tuple[str, ...],
         Parameter(metavar="LIMIT", negative="", show_default=False, help="A limit of each key."),
+    ] = ()
+    tells: Annotated[
+        Tells, Parameter(help="What they tell of their limits: all, when to come back, or a bare 429.")
+    ] = Tells.ALL
+    refused_count: Annotated[
+        bool,
+        Parameter(negative="", show_default=False, help="Calls that limits refuse count as requests too."),
+    ] = False
+    outage: Annotated[
+        tuple[str, ...],
+        Parameter(
+            metavar="NAME:START-END",
+            negative="",
+            show_default=False,
+            help="The provider answers 503 for this time, in seconds from now, such as alder:20-50; with "
+            ":gone behind it takes no call at all. Repeat for more.",
+        ),
     ] = ()
     key: Annotated[
         str | None, Parameter(metavar="TEXT", help="Take no other key than this; without it, any or none.")
@@ -190,13 +210,18 @@ def _invented(options: FleetOptions) -> Fleet:
 
 def _with_trouble(fleet: Fleet, options: TroubleOptions) -> Fleet:
     fleet = fleet.with_limits(
-        provider=parse_limits(options.limit),
-        model=parse_limits(options.model_limit),
-        key=parse_limits(options.key_limit),
+        provider=_limits(options.limit, options),
+        model=_limits(options.model_limit, options),
+        key=_limits(options.key_limit, options),
     )
+    fleet = with_outages(fleet.with_tells(options.tells), options.outage)
     if options.key is not None:
         fleet = fleet.with_key(options.key)
     return faulty(some_faulty(fleet, options.faulty), options.fault)
+
+
+def _limits(texts: tuple[str, ...], options: TroubleOptions) -> Limits:
+    return replace(parse_limits(texts), refused_count=options.refused_count)
 
 
 def _print_faults() -> int:

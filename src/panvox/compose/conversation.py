@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypedDict, Unpack
 
 import msgspec
@@ -12,6 +12,7 @@ from panvox.engine import Run, Turn
 from panvox.engine.conversation import Past
 from panvox.errors import PromptError
 from panvox.messages import Outcome, Prompt, Verdict
+from panvox.protocols import Purse
 from panvox.settings import Settings
 from panvox.store import StoredRun
 from panvox.waiting import Wait, parse_wait
@@ -30,7 +31,24 @@ class Manner(TypedDict, total=False):
     max_tokens: int | None
 
 
-class Asking(Manner, total=False):
+class Calling(TypedDict, total=False):
+    """How the calls of a panel are made.
+
+    - `preferred`: a model that is asked alone; what else is selected stands in for it, else models like it.
+    - `chain`: the name of a chain of models that are asked one after the other, in place of a selection.
+    - `fallback`: whether other models may stand in at all; True if not given.
+    - `fresh`: whether to ask anew what was answered a while ago.
+    - `tag`: a word under which the money counts.
+    """
+
+    preferred: str | None
+    chain: str | None
+    fallback: bool
+    fresh: bool
+    tag: str
+
+
+class Asking(Manner, Calling, total=False):
     """Whom to ask, and how. `models` are patterns of the selection language."""
 
     models: Sequence[str]
@@ -59,17 +77,51 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return self.verdict.consensus or (best.text if best else "")
 
 
-class Conversation:
-    """A panel and what was said so far; one turn at a time."""
+class Notes:
+    """What people should know beside the matter: told to the turns that are under way, else kept for them."""
 
-    def __init__(self, settings: Settings, run: Run) -> None:
+    def __init__(self) -> None:
+        self._turns: list[Turn] = []
+        self._untold: dict[str, None] = {}
+
+    def say(self, text: str) -> None:
+        """Tell everybody who listens, or the next who does."""
+        if not self._turns:
+            self._untold[text] = None
+        for turn in self._turns:
+            turn.note(text)
+
+    @contextmanager
+    def told_to(self, turn: Turn) -> Iterator[None]:
+        """`turn` listens while inside."""
+        for text in self._untold:
+            turn.note(text)
+        self._untold.clear()
+        self._turns.append(turn)
+        try:
+            yield
+        finally:
+            self._turns.remove(turn)
+
+
+class Conversation:
+    """A panel and what was said so far; one turn at a time. `notes` are told to its turns."""
+
+    def __init__(self, settings: Settings, run: Run, *, purse: Purse, notes: Notes) -> None:
         self._settings = settings.run
         self._run = run
+        self._purse = purse
+        self._notes = notes
 
     @property
     def id(self) -> str:
         """The id of its run in the store."""
         return self._run.id
+
+    @property
+    def problem(self) -> str | None:
+        """What of the money could not be written down, as a sentence; None where all was."""
+        return self._purse.problem
 
     @asynccontextmanager
     async def stream(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> AsyncIterator[Turn]:
@@ -81,7 +133,8 @@ class Conversation:
             wait=parse_wait(wait) if isinstance(wait, str) else wait,
             deadline=self._settings.deadline if deadline is None else deadline,
         ) as turn:
-            yield turn
+            with self._notes.told_to(turn):
+                yield turn
 
     async def ask(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> Result:
         """The next turn, when it is over. Raises as `stream` does."""

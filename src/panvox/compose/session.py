@@ -20,11 +20,31 @@ from panvox.catalog.entries import LOCAL, Catalogue, Entry, Probe
 from panvox.catalog.probes import MAX_TOKENS, QUESTION, Probes, probe_of
 from panvox.catalog.selection import default_selection, select
 from panvox.compose.catalogue import Shelf
-from panvox.compose.conversation import Asking, Conversation, Manner, Result, names_in, past_of
+from panvox.compose.conversation import (
+    Asking,
+    Calling,
+    Conversation,
+    Manner,
+    Notes,
+    Result,
+    names_in,
+    past_of,
+)
 from panvox.compose.dialects import dialect_of
+from panvox.compose.keeping import Keeping, open_cache, open_keeping
+from panvox.compose.keys import pools
+from panvox.compose.money import Till
+from panvox.compose.panels import Calls, Panels
+from panvox.compose.stack import Shared, Stack, identity_of
+from panvox.compose.watching import watched
 from panvox.engine import Member, Run, Turn
 from panvox.errors import SelectionError
-from panvox.messages import Identity, MemberEnded, Outcome, Prompt
+from panvox.limits.configured import NO_OVERRIDES, Overrides
+from panvox.messages import MemberEnded, Outcome, Prompt
+from panvox.policies.breaking import Breakers
+from panvox.policies.cached import Flights
+from panvox.policies.circuit import CircuitRule
+from panvox.policies.pauses import RetryBudget
 from panvox.protocols import Model
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
@@ -39,7 +59,11 @@ PROBE_DEADLINE = 60.0
 
 
 class Session:
-    """Everything that is open while prompts are asked; `panvox.open` makes one."""
+    """Everything that is open while prompts are asked; `panvox.open` makes one.
+
+    `settings` are those in force; other ones take their place while it is open (see `reload`). `keeping` has
+    the limits, `notes` tells people what they should know beside the matter.
+    """
 
     def __init__(
         self,
@@ -48,25 +72,57 @@ class Session:
         transport: HttpTransport,
         store: SqlJournal | NullJournal,
         local: LocalServer,
+        shared: Shared,
+        keeping: Keeping,
+        notes: Notes,
     ) -> None:
         self.settings = settings
         self.store = store
+        self.keeping = keeping
+        self.notes = notes
+        self._shared = shared
         self._transport = transport
         self._local = local
         self._shelf = Shelf(settings)
         self._sources = {source.provider: source for source in self._shelf.sources}
+        self._pools = pools(self._shelf.sources)
         self._transports = {name: transport.way(settings.way_out(name)) for name in self._sources}
         self._ways = Ways(
             transport_to=lambda source: self._transports[source.provider],
             dialect_of=lambda source: dialect_of(source.vendor),
         )
         self._assembled: Assembled | None = None
+        self._till = Till(settings, store, shared.estimates)
+        self._stack = self._new_stack()
         network = settings.network
         self._deadlines = Deadlines(
             connect=network.connect_timeout,
             first_token=network.first_token_timeout,
             idle=network.idle_timeout,
             total=network.total_timeout,
+        )
+
+    def reload(self, settings: Settings) -> None:
+        """Other settings from now on: limits at once, how calls are made with the next panel.
+
+        Providers, keys and ways out stay as they were when the session was opened.
+        """
+        self.settings = settings
+        self.keeping.configure(settings)
+        self._till.configure(settings)
+        self._stack = self._new_stack()
+        self.notes.say(
+            "the settings have changed and are in force: limits at once, the rest for what is asked next"
+        )
+
+    def _new_stack(self) -> Stack:
+        return Stack(
+            self.settings,
+            self._shared,
+            sources=self._sources,
+            pools=self._pools,
+            bottom=self._bottom,
+            cost=self._till.cost,
         )
 
     async def assembled(self, *, refresh: bool = False) -> Assembled:
@@ -129,7 +185,7 @@ class Session:
         kept = False
         found: list[Probe] = []
         marks = {source.provider: source.mark for source in self._shelf.sources}
-        members = [Member(identity_of(entry), self.model(entry)) for entry in entries]
+        members = [Member(identity_of(entry), self._stack.bare(entry)) for entry in entries]
         run = Run(members, journal=NullJournal("a probe is no run"))
         try:
             async with run.turn(Prompt.of(QUESTION, max_tokens=MAX_TOKENS), deadline=deadline) as turn:
@@ -145,7 +201,11 @@ class Session:
         return kept
 
     def model(self, entry: Entry) -> Model:
-        """The model behind an entry of the catalogue."""
+        """The model behind an entry of the catalogue, by itself: within its limits, and tried again."""
+        return self._stack.asked(entry)
+
+    def _bottom(self, entry: Entry, key: str | None) -> Model:
+        """What asks the provider."""
         if entry.provider == LOCAL:
             return self._local_model(entry)
         source, way = self._sources[entry.provider], self._transports[entry.provider]
@@ -155,7 +215,7 @@ class Session:
             dialect=dialect_of(source.vendor),
             transport=Unpooled(way) if source.vendor.loopback else way,
             base_url=source.vendor.base_url,
-            key=source.plain_key,
+            key=key,
             deadlines=self._deadlines,
         )
 
@@ -172,37 +232,64 @@ class Session:
 
     @asynccontextmanager
     async def run(
-        self, *, models: Sequence[str] = (), continue_run: str | None = None
+        self, *, models: Sequence[str] = (), continue_run: str | None = None, **calling: Unpack[Calling]
     ) -> AsyncIterator[Conversation]:
         """A panel to ask again and again; `continue_run` goes on with a stored run, and with its models.
 
-        Raises `SelectionError` where no model is selected, `StoreError` for a run that is not there.
+        Raises `SelectionError` where no model or chain is meant, `StoreError` for a run that is not there.
         """
         stored = await self.store.run(continue_run) if continue_run else None
-        entries = await self.select(models or (names_in(stored) if stored else ()))
-        members = [Member(identity_of(entry), self.model(entry)) for entry in entries]
-        yield Conversation(
-            self.settings,
-            Run(
+        calls = Calls(
+            fallback=calling.get("fallback", True),
+            chain=calling.get("chain"),
+            preferred=calling.get("preferred") is not None,
+            fresh=calling.get("fresh", False),
+        )
+        selected = await self._selected(models or (names_in(stored) if stored else ()), calling)
+        entries = (await self.catalogue()).entries
+        await self._till.prepare(entries)
+        panels = Panels(self.settings, self._stack, entries, cost=self._till.cost)
+        async with self._till.purse() as purse:
+            members = panels.members(selected, calls, heard=self.notes.say, purse=purse)
+            for note in self._till.notes(selected):
+                self.notes.say(note)
+            run = Run(
                 members,
                 journal=self.store,
                 run_id=stored.run if stored else None,
                 past=past_of(stored) if stored else (),
-            ),
-        )
+                purse=purse,
+                tag=calling.get("tag", ""),
+                free_first=self.settings.budget.free_first,
+            )
+            yield Conversation(self.settings, run, purse=purse, notes=self.notes)
+
+    async def _selected(self, models: Sequence[str], calling: Calling) -> tuple[Entry, ...]:
+        """Who is asked, the preferred one first; nobody where a chain says it."""
+        if calling.get("chain") is not None:
+            return ()
+        preferred = calling.get("preferred")
+        if preferred is None:
+            return await self.select(models)
+        first = await self.select([preferred])
+        if len(first) > 1:
+            named = ", ".join(entry.name for entry in first[:3])
+            raise SelectionError(f"{preferred} means {len(first)} models, such as {named}; prefer one")
+        others = await self.select(models) if models else ()
+        return (*first, *(entry for entry in others if entry != first[0]))
 
     @asynccontextmanager
     async def stream(
         self,
         prompt: str | Prompt,
         *,
-        models: Sequence[str] = (),
         continue_run: str | None = None,
-        **manner: Unpack[Manner],
+        **asking: Unpack[Asking],
     ) -> AsyncIterator[Turn]:
         """One prompt, as it happens. Raises as `run` and `Conversation.stream` do."""
+        calling, manner = _split(asking)
         async with (
-            self.run(models=models, continue_run=continue_run) as conversation,
+            self.run(models=asking.get("models", ()), continue_run=continue_run, **calling) as conversation,
             conversation.stream(prompt, **manner) as turn,
         ):
             yield turn
@@ -211,40 +298,61 @@ class Session:
         self,
         prompt: str | Prompt,
         *,
-        models: Sequence[str] = (),
         continue_run: str | None = None,
-        **manner: Unpack[Manner],
+        **asking: Unpack[Asking],
     ) -> Result:
         """One prompt, when it is over. Raises as `run` and `Conversation.stream` do."""
-        async with self.run(models=models, continue_run=continue_run) as conversation:
+        calling, manner = _split(asking)
+        models = asking.get("models", ())
+        async with self.run(models=models, continue_run=continue_run, **calling) as conversation:
             return await conversation.ask(prompt, **manner)
 
 
-def identity_of(entry: Entry) -> Identity:
-    """An entry of the catalogue as a member of a panel."""
-    return Identity(name=entry.name, provider=entry.provider, model=entry.model, lineage=entry.lineage)
+def _split(asking: Asking) -> tuple[Calling, Manner]:
+    """What is about calls, and what is about the turn."""
+    calling = Calling(**{name: asking[name] for name in Calling.__annotations__ if name in asking})  # type: ignore[literal-required, typeddict-item]
+    manner = Manner(**{name: asking[name] for name in Manner.__annotations__ if name in asking})  # type: ignore[literal-required, typeddict-item]
+    return calling, manner
 
 
 # --- the public names ---
 
 
 @asynccontextmanager
-async def open_session(settings: Settings | Path | None = None) -> AsyncIterator[Session]:
+async def open_session(
+    settings: Settings | Path | None = None, *, overrides: Overrides = NO_OVERRIDES
+) -> AsyncIterator[Session]:
     """A session: ask many times, connect once.
 
-    `settings` may name a file; without it they are found as the command line finds them. Raises
-    `SettingsError`.
+    `settings` may name a file; without it they are found as the command line finds them. `overrides` are
+    limits that win over those of the settings. Raises `SettingsError`.
     """
     known = settings if isinstance(settings, Settings) else await asyncio.to_thread(load, explicit=settings)
-    local = known.local
+    local, breaker, notes = known.local, known.breaker, Notes()
+    rule = CircuitRule(failures=breaker.failures, share=breaker.share, pause=breaker.pause)
     async with (
         _open_store(known) as store,
         HttpTransport(way=known.way_out()) as transport,
         LocalServer(
             weights=local.weights, context=local.context, slots=local.samples, threads=local.threads
         ) as server,
+        open_cache(known) as cache,
+        open_keeping(known, overrides, note=notes.say) as keeping,
+        Breakers(rule, marks=keeping.marks) as breakers,
     ):
-        yield Session(known, transport=transport, store=store, local=server)
+        shared = Shared(
+            limiter=keeping.limiter,
+            estimates=keeping.estimates,
+            retries=RetryBudget(known.retry.budget),
+            breakers=breakers,
+            cache=cache,
+            flights=Flights(),
+        )
+        session = Session(
+            known, transport=transport, store=store, local=server, shared=shared, keeping=keeping, notes=notes
+        )
+        async with watched(known, changed=session.reload, problem=notes.say):
+            yield session
 
 
 @asynccontextmanager
@@ -282,10 +390,11 @@ async def run(
     models: Sequence[str] = (),
     continue_run: str | None = None,
     settings: Settings | Path | None = None,
+    **calling: Unpack[Calling],
 ) -> AsyncIterator[Conversation]:
     """A panel to ask again and again. Raises `UsageError` where no model is selected."""
     async with (
         open_session(settings) as session,
-        session.run(models=models, continue_run=continue_run) as asked,
+        session.run(models=models, continue_run=continue_run, **calling) as asked,
     ):
         yield asked

@@ -238,4 +238,6 @@ RATE_HINTS: Mapping[str, str] = {
 UPSTREAM_HINT = (
     "The provider behind the relay has trouble of its own; ask later, or the same model elsewhere."
 )
+NOT_AGAIN_HINT = "The provider says that the same call will not succeed later; choose another model."
+
 FINAL_HINT = "The relay says that asking again will not help; choose another model."

@@ -35,6 +35,7 @@ from panvox.errors import (
     Retry,
     TooLarge,
     UnknownModel,
+    failure_from,
 )
 
 _LONG_WAIT = 3600.0  # seconds; a limit that stays away longer is a quota, not a rate
@@ -47,6 +48,9 @@ _REQUEST_IDS = (
     "x-generation-id",
     "cf-ray",
 )
+
+
+_SHOULD_RETRY = "x-should-retry"  # read by the clients of OpenAI and Anthropic; it wins over the status
 
 
 class Sentence(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +77,8 @@ def failure(
     complaint = read_complaint(body)
     if request_id:
         complaint = msgspec.structs.replace(complaint, request_id=request_id)
-    return _failure(complaint, status, headers, time.time() if now is None else now, sentences)
+    found = _failure(complaint, status, headers, time.time() if now is None else now, sentences)
+    return _as_told(found, headers.get(_SHOULD_RETRY, ""))
 
 
 def stream_failure(error: object, *, sentences: Iterable[Sentence] = ()) -> Failure:
@@ -122,6 +127,19 @@ def _failure(
         code=code,
         request_id=excerpt(complaint.request_id, limit=100),
     )
+
+
+def _as_told(found: Failure, should_retry: str) -> Failure:
+    """The same failure with the word of the provider on asking again; with another key is another call."""
+    fault = found.fault
+    match should_retry.strip().lower():
+        case "true":
+            fault = msgspec.structs.replace(fault, retry=Retry.LATER)
+        case "false" if fault.retry is Retry.LATER:
+            fault = msgspec.structs.replace(fault, retry=Retry.NEVER, hint=words.NOT_AGAIN_HINT)
+        case _:
+            return found
+    return failure_from(fault)
 
 
 def _wait(complaint: Complaint, kind: type[Failure], told: float | None) -> float | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 
 from panvox.curation import Curator
@@ -21,6 +22,7 @@ from panvox.deadline import narrow
 from panvox.engine.conversation import Past, prompt_for
 from panvox.engine.ledger import Ledger, Record
 from panvox.engine.mailbox import Lane, Mailbox
+from panvox.engine.waves import AGREED, Means, NullPurse, agree
 from panvox.errors import Failure, Fault, Internal, TimedOut, Truncated
 from panvox.messages import (
     AttemptBegan,
@@ -46,7 +48,7 @@ from panvox.messages import (
     Waiting,
     WaitMet,
 )
-from panvox.protocols import Journal, Model
+from panvox.protocols import Journal, Model, Purse, Want
 from panvox.waiting import Wait
 
 WAVE = 16
@@ -56,11 +58,15 @@ the first answer would be read when the last request is written."""
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A model in a panel; `deadline` is in seconds from the member's own start."""
+    """A model in a panel; `deadline` is in seconds from the member's own start.
+
+    `cost` tells how many USD it is expected to cost to ask it a prompt; None where asking it costs nothing.
+    """
 
     identity: Identity
     model: Model
     deadline: float | None = None
+    cost: Callable[[Prompt], Decimal] | None = None
 
 
 def new_run_id() -> str:
@@ -78,8 +84,15 @@ class Run:
         journal: Journal,
         run_id: str | None = None,
         past: Sequence[Past] = (),
+        purse: Purse | None = None,
+        tag: str = "",
+        free_first: bool = False,
     ) -> None:
-        """`past` continues an earlier run. Raises `ValueError` if two members have one name."""
+        """`past` continues an earlier run. Raises `ValueError` if two members have one name.
+
+        `purse` pays for members that cost money, under `tag`, and is closed by whoever made it; without one
+        nothing is counted. `free_first` asks such members only when the free ones do not agree.
+        """
         names = [member.identity.name for member in members]
         if len(set(names)) != len(names):
             raise ValueError("two members of a panel have the same name")
@@ -87,6 +100,7 @@ class Run:
         self.members = tuple(members)
         self._journal = journal
         self._past = list(past)
+        self._means = Means(purse=purse or NullPurse(), tag=tag, free_first=free_first)
 
     @asynccontextmanager
     async def turn(
@@ -97,7 +111,15 @@ class Run:
         `prompt` holds what this turn adds to the conversation. On leaving, open members are cancelled and
         booked, and the journal has everything. Errors of the body come out bare.
         """
-        turn = Turn(self, len(self._past), prompt, wait or Wait(), deadline, self._journal)
+        turn = Turn(
+            self,
+            len(self._past),
+            prompt,
+            wait=wait or Wait(),
+            deadline=deadline,
+            journal=self._journal,
+            means=self._means,
+        )
         error: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(turn.drive(), name=f"turn {self.id}/{turn.number}")
@@ -124,9 +146,11 @@ class Turn:
         run: Run,
         number: int,
         prompt: Prompt,
+        *,
         wait: Wait,
         deadline: float | None,
         journal: Journal,
+        means: Means,
     ) -> None:
         self.run = run.id
         self.number = number
@@ -137,6 +161,7 @@ class Turn:
         self._wait_over = False
         self._deadline = deadline
         self._journal = journal
+        self._means = means
         self._members = run.members
         self._identities = tuple(member.identity for member in run.members)
         self._ledger = Ledger(self._identities)
@@ -267,17 +292,50 @@ class Turn:
                 members=self._identities,
             )
         )
-        async with asyncio.TaskGroup() as members:
-            for member, record in zip(self._members, self._ledger.records(), strict=True):
-                if len(self._tasks) % WAVE == 0:
-                    await asyncio.sleep(0)
-                if self._stopped:
-                    break
-                task = members.create_task(self._ask(member, record), name=member.identity.name)
-                self._tasks.append(task)
+        asked = list(zip(self._members, self._ledger.records(), strict=True))
+        self._means.purse.begin(run=self.run, turn=self.number, tag=self._means.tag)
+        async with asyncio.TaskGroup() as tasks:
+            await self._begin([(member, record) for member, record in asked if member.cost is None], tasks)
+            paid = [(member, record) for member, record in asked if member.cost is not None]
+            await self._begin(await self._affordable(paid), tasks)
         for record in self._ledger.records():
             if record.state.open:  # cancelled before its task took a first step
                 self._book_cancelled(record)
+
+    async def _begin(self, asked: Iterable[tuple[Member, Record]], tasks: asyncio.TaskGroup) -> None:
+        for member, record in asked:
+            if len(self._tasks) % WAVE == 0:
+                await asyncio.sleep(0)
+            if self._stopped:
+                break
+            task = tasks.create_task(self._ask(member, record), name=member.identity.name)
+            self._tasks.append(task)
+
+    async def _affordable(self, paid: Sequence[tuple[Member, Record]]) -> list[tuple[Member, Record]]:
+        """Those whose money is set aside; the others are booked with the reason."""
+        if self._means.free_first and paid and await self._free_agree():
+            for _, record in paid:
+                self._book(record, State.SKIPPED, reason=AGREED)
+            return []
+        if self._stopped:
+            return []
+        wants = [Want(member.identity, self._cost(member)) for member, _ in paid]
+        refused = await self._means.purse.reserve(wants)
+        for member, record in paid:
+            if refusal := refused.get(member.identity.name):
+                self._book(record, State.SKIPPED, reason=f"budget: {refusal.reason}")
+        return [(member, record) for member, record in paid if member.identity.name not in refused]
+
+    async def _free_agree(self) -> bool:
+        """Wait for the free members; whether they agree."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        free = [member.identity for member in self._members if member.cost is None]
+        return agree(self._curator.verdict(provisional=True), free)
+
+    def _cost(self, member: Member) -> Decimal:
+        prompt = self._prompt_for(member.identity.name, self._prompt)
+        return member.cost(prompt) if member.cost else Decimal(0)
 
     async def _ask(self, member: Member, record: Record) -> None:
         """Ask one member, listen to its end, book how it ended; every event of every member passes here."""
@@ -377,8 +435,17 @@ class Turn:
     # --- the books ---
 
     async def _write(self) -> None:
-        while outcome := await self._unwritten.get():
-            await self._journal.outcome(self.run, self.number, outcome)
+        """Write down who has ended, and settle what that cost, as many at a time as there are."""
+        last = False
+        while not last:
+            group = [await self._unwritten.get()]
+            while not self._unwritten.empty():
+                group.append(self._unwritten.get_nowait())
+            ended = [outcome for outcome in group if outcome is not None]
+            last = len(ended) < len(group)
+            for outcome in ended:
+                await self._journal.outcome(self.run, self.number, outcome)
+            await self._means.purse.settle(ended)
 
     async def _finish(self) -> None:
         self.ended = RunEnded(

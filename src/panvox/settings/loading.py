@@ -18,6 +18,7 @@ from pydantic import SecretStr, ValidationError
 
 from panvox.errors import SettingsError
 from panvox.settings import places
+from panvox.settings.key_sources import EnvironmentKeys, KeyFiles, KeySource
 from panvox.settings.places import FILE_VARIABLE, MOST_BYTES, PREFIX, current_folder, environment
 from panvox.settings.problems import Where, dotted, find_problems, shown
 from panvox.settings.proxy_variables import ProxyVariables, read_proxy_variables
@@ -44,18 +45,20 @@ def load(
     of_proxies = read_proxy_variables(environ, but=said.get("network", {}))
     proxies = _checked(_proxy_layer(of_proxies, cwd))
     merged = _merged(proxies.document, said)
-    keys, variables = _keys(merged, environ), _variables(environ)
+    document, variables = Document(**merged), _variables(environ)
+    from_environment, from_files = _keys(document, environ), _key_files(document, parts)
     problems = [line for part in (*parts, proxies) for line in part.problems]
-    problems += (*_unusable(keys), *_unfit(variables))
-    problems = problems or _in_the_clear(Document(**merged), parts)
+    problems += (*from_environment.problems, *from_files.problems, *_unfit(variables))
+    problems = problems or _in_the_clear(document, parts)
     if problems:
         raise SettingsError("\n".join(problems))
     return Settings(
         **merged,
-        keys=keys,
+        keys={**from_environment.found, **from_files.found},
         variables=variables,
         files=tuple(files),
         fingerprint=mark,
+        explicit=explicit,
         proxy_setting=of_proxies.names.get("proxy", "network.proxy"),
     )
 
@@ -93,10 +96,64 @@ def _in_the_clear(document: Document, layers: list[_Layer]) -> list[str]:
     """A line for each provider that would be asked over plain HTTP; only all layers together tell."""
     lines: list[str] = []
     for index in document.in_the_clear():
-        where = next(layer.where for layer in reversed(layers) if "providers" in layer.document)
         path: KeyPath = ("providers", index, "base_url")
-        lines.append(f"{where(path)[1]} = {shown(path, document.providers[index].base_url)}: {IN_THE_CLEAR}")
+        address = shown(path, document.providers[index].base_url)
+        lines.append(f"{_place(path, layers)} = {address}: {IN_THE_CLEAR}")
     return lines
+
+
+def _place(path: KeyPath, layers: list[_Layer]) -> str:
+    """Where a part of the providers is said: they come as a whole from the nearest layer that has some."""
+    nearest = next(layer for layer in reversed(layers) if "providers" in layer.document)
+    words: str = nearest.where(path)[1]
+    return words
+
+
+# --- keys ---------------------------------------------------------------------------------------------
+
+
+class _Keys(NamedTuple):
+    """Keys by where they are kept, and what is wrong with those that cannot be used."""
+
+    found: dict[str, SecretStr]
+    problems: list[str]
+
+
+def _keys(document: Document, environ: Mapping[str, str]) -> _Keys:
+    """Every key that a vendor or a provider may want, as far as the environment has it."""
+    source: KeySource = EnvironmentKeys(environ)
+    wanted = {name for vendor in VENDORS.values() for name in vendor.key_env}
+    wanted |= {provider.key_env for provider in document.providers if provider.key_env}
+    wanted |= {key.env for provider in document.providers for key in provider.keys if key.env}
+    keys = _Keys({}, [])
+    for name in sorted(wanted):
+        try:
+            secret = source.secret(name)
+        except ValueError as error:
+            keys.problems.append(f"environment: {name} = ***: {error}")
+            continue
+        if secret is not None:
+            keys.found[name] = secret
+    return keys
+
+
+def _key_files(document: Document, layers: list[_Layer]) -> _Keys:
+    """The keys that providers have in files. What is there instead of a path may be a key, and is masked."""
+    source: KeySource = KeyFiles()
+    keys = _Keys({}, [])
+    for index, provider in enumerate(document.providers):
+        for number, key in enumerate(provider.keys):
+            if key.file is None:
+                continue
+            try:
+                secret = source.secret(str(key.file))
+            except ValueError as error:
+                path: KeyPath = ("providers", index, "keys", number, "file")
+                keys.problems.append(f"{_place(path, layers)} = ***: {error}")
+                continue
+            if secret is not None:
+                keys.found[key.place] = secret
+    return keys
 
 
 # --- files -------------------------------------------------------------------------------------------
@@ -215,22 +272,6 @@ def _value(text: str) -> object:
     except (ValueError, RecursionError):
         return text
     return parsed["value"] if len(parsed) == 1 else text
-
-
-def _keys(document: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, SecretStr]:
-    """Every key that a vendor or a provider may want, as far as the environment has it."""
-    wanted = {name for vendor in VENDORS.values() for name in vendor.key_env}
-    wanted |= {provider["key_env"] for provider in document.get("providers", ()) if provider.get("key_env")}
-    found = {name: environ.get(name, "").strip() for name in sorted(wanted)}
-    return {name: SecretStr(key) for name, key in found.items() if key}
-
-
-def _unusable(keys: Mapping[str, SecretStr]) -> list[str]:
-    return [
-        f"environment: {name} = ***: holds characters that no key has, such as a line break; copy it anew"
-        for name, key in keys.items()
-        if not re.fullmatch(r"[ -~]+", key.get_secret_value())
-    ]
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ MOST_BYTES = 16 * 2**20
 """Of a settings file."""
 
 _VARIABLE = re.compile(rb"[A-Z_][A-Z0-9_]+")  # what may be the name of one, in any text
+_KEY_FILE = re.compile(rb"""\bfile["']?\s*=\s*["']+([^"'\r\n]+)""")  # what may name one, in any text
 PROXY_VARIABLES = ("PROXY_URL", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 NO_PROXY_VARIABLES = ("no_proxy", "NO_PROXY")
 
@@ -93,20 +94,34 @@ def fingerprint(explicit: Path | None = None) -> str:
     settings nor keys can be read from it.
     """
     environ = environment()
-    digest = blake2b(digest_size=16)
+    digest, here = blake2b(digest_size=16), current_folder()
     words = {*PROXY_VARIABLES, *NO_PROXY_VARIABLES}
     words |= {name for vendor in VENDORS.values() for name in (*vendor.looked_for, *vendor.key_env)}
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     texts = [os.fsencode(value) for value in ours.values()]
-    for file, content in contents(explicit, environ=environ):
+    kept = [(here, text) for text in texts]
+    for file, content in contents(explicit, cwd=here, environ=environ):
         if content is None:
             return ""
         texts.append(content)
+        kept.append((file.parent, content))
         digest.update(b"%b\0%b\0" % (os.fsencode(file), content))
     words |= {word.decode() for text in texts for word in _VARIABLE.findall(text)}
     for name in sorted((words & environ.keys()) | ours.keys()):
         digest.update(os.fsencode(f"{name}\0{environ[name]}\0"))
+    for folder, text in kept:
+        for path in _KEY_FILE.findall(text):
+            digest.update(_stamp(folder / expanded(Path(os.fsdecode(path)))))
     return digest.hexdigest()
+
+
+def _stamp(file: Path) -> bytes:
+    """What is another once a file has been written anew; keys are not read for it."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return b"\0"
+    return b"%d %d %d\0" % (status.st_mtime_ns, status.st_ino, status.st_size)
 
 
 def contents(

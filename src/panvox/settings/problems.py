@@ -5,32 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from panvox.settings.schema import (
-    CatalogueSection,
-    Document,
-    Local,
-    ModelFacts,
-    Network,
-    Provider,
-    Run,
-    Store,
-)
+from panvox.settings.schema import Document
 from panvox.settings.toml_lines import KeyPath
-
-_SECTIONS: Mapping[str, type[BaseModel]] = {
-    "run": Run,
-    "network": Network,
-    "local": Local,
-    "store": Store,
-    "catalogue": CatalogueSection,
-    "models": ModelFacts,
-    "providers": Provider,
-}
 
 _SENTENCES = {
     "greater_than": "must be greater than {gt:.12g}",
@@ -92,13 +73,30 @@ def _sentence(item: ErrorDetails, path: KeyPath) -> str:
 
 
 def _unknown(path: KeyPath) -> str:
-    section = _SECTIONS.get(str(path[0])) if len(path) > 1 else None
-    name, allowed = str(path[-1]), list((section or Document).model_fields)
+    section = _section(path[:-1])
+    name, allowed = str(path[-1]), list(section.model_fields)
     if _NAMES_A_SECRET.search(name):
-        return "is not a setting: keys stay out of settings; name the variable that holds one in key_env"
+        field = "env" if "env" in allowed else "key_env"
+        return f"is not a setting: keys stay out of settings; name the variable that holds one in {field}"
     near = get_close_matches(name.lower(), allowed, n=1)
     meant = f"did you mean {near[0]}? " if near else ""
     return f"is not a setting; {meant}allowed: {', '.join(allowed)}"
+
+
+def _section(path: KeyPath) -> type[BaseModel]:
+    """The part of the settings at `path`; indexes and names that people choose lead no further."""
+    section: type[BaseModel] = Document
+    for part in path:
+        field = section.model_fields.get(str(part))
+        section = (_section_in(field.annotation) if field else None) or section
+    return section
+
+
+def _section_in(annotation: object) -> type[BaseModel] | None:
+    """The section that an annotation is about, such as that of an array of sections."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
 def _repeated_ids(document: Mapping[str, Any], where: Where) -> Iterator[_Problem]:
@@ -135,9 +133,10 @@ def shown(path: KeyPath, value: object) -> str:
 
 
 def _shown_text(path: KeyPath, text: str) -> str:
-    names = [part for part in path if isinstance(part, str) and part != "key_env"]
-    # What stands in key_env is only shown when it cannot be a key.
-    pasted = path[-1:] == ("key_env",) and not re.fullmatch(r"[A-Z0-9_ $]*", text)
+    names = [part for part in path if isinstance(part, str) and part not in ("key_env", "keys")]
+    # What stands where a key may have been pasted is only shown when it cannot be one.
+    near_keys = path[-1:] == ("key_env",) or "keys" in path
+    pasted = near_keys and not re.fullmatch(r"[A-Z0-9_ $]*|[0-9-]{0,10}", text)
     if pasted or _IS_A_SECRET.match(text) or any(_NAMES_A_SECRET.search(name) for name in names):
         return "***"
     # Up to the last @, since a password may hold one; the address of a proxy may come without a scheme.

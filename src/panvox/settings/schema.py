@@ -272,7 +272,9 @@ class KeySection(Section):
 
     env: Variable | None = Field(None, description="name of the environment variable that holds it")
     file: SomeFile | None = Field(
-        None, description="path of a file that holds it and that only its owner can read"
+        None,
+        validate_default=True,
+        description="path of a file that holds it and that only its owner can read",
     )
     label: Name | None = Field(
         None, description="what it is called in reports; its variable or file if unset"
@@ -283,6 +285,31 @@ class KeySection(Section):
     )
     backup: bool = Field(False, description="whether it is used only when no other key can be")
     expires: IsoDate | None = Field(None, description="the last day on which it is valid")
+
+    @field_validator("file")
+    @classmethod
+    def _one_place(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        variable = info.data.get("env")
+        if value is not None and variable is not None:
+            raise ValueError(f"cannot stand beside env: it is kept in {variable} or in a file, not in both")
+        if value is None and "env" in info.data and variable is None:
+            raise ValueError("is needed, or env: one of them says where the key is kept")
+        return value
+
+    @property
+    def place(self) -> str:
+        """Where it is kept, which is its name among `Settings.keys`."""
+        return self.env or key_file(self.file or Path())
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        return self.label or self.env or (self.file or Path()).name
+
+
+def key_file(path: Path) -> str:
+    """What the key in this file is called among `Settings.keys`."""
+    return f"file:{path}"
 
 
 class ModelFacts(Section):
@@ -385,6 +412,15 @@ class Provider(Section):
             raise ValueError(f"is needed, since no vendor is called {named}; or set vendor")
         return value
 
+    @field_validator("keys")
+    @classmethod
+    def _told_apart(cls, value: tuple[KeySection, ...], info: ValidationInfo) -> tuple[KeySection, ...]:
+        if value and (variable := info.data.get("key_env")):
+            raise ValueError(f'cannot stand beside key_env; make it one of them: {{ env = "{variable}" }}')
+        if twice := repeated([key.name for key in value]):
+            raise ValueError(f"must have different labels; used twice: {', '.join(twice)}")
+        return value
+
     @field_validator("proxy")
     @classmethod
     def _usable(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
@@ -471,16 +507,18 @@ class Document(Section):
 class Settings(Document):
     """All settings, with the keys and files that were found with them; never changes.
 
-    `keys` holds the keys that the environment offers, by variable, and `variables` what it says of vendors'
-    addresses; nothing else reads the environment. `fingerprint` is that of the places they come from, empty
-    for settings that a program made. `proxy_setting` is what `network.proxy` was filled from: itself, or a
-    variable such as PROXY_URL.
+    `keys` holds the keys that were found, by variable or, for those in files, as `key_file` calls them;
+    `variables` is what the environment says of vendors' addresses, and nothing else reads it. `fingerprint`
+    is that of the places they come from, empty for settings that a program made; `explicit` is the file that
+    was named, if any. `proxy_setting` is what `network.proxy` was filled from: itself, or a variable such as
+    PROXY_URL.
     """
 
     keys: Mapping[str, SecretStr] = Field({}, repr=False, exclude=True)
     variables: Mapping[str, str] = Field({}, repr=False, exclude=True)
     files: tuple[Path, ...] = ()
     fingerprint: str = Field("", repr=False, exclude=True)
+    explicit: Path | None = Field(None, repr=False, exclude=True)
     proxy_setting: str = Field("network.proxy", repr=False, exclude=True)
 
     @model_validator(mode="after")

@@ -106,6 +106,18 @@ def _iso(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
+def _day(text: str) -> str:
+    """The pattern alone would take the 31st of February."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_DAY_SENTENCE) from None
+    return text
+
+
+_DAY_SENTENCE = "must be a date such as 2026-03-01"
+
+
 def _shared_address(secret: SecretStr) -> SecretStr:
     _parts(secret.get_secret_value(), "valkey", "redis", "valkeys", "rediss", "unix")
     return secret
@@ -159,10 +171,15 @@ def _window(text: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Tokens = Annotated[int, Field(gt=0, le=10_000_000)]
 Wait = Annotated[str, AfterValidator(_wait_policy)]
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+"""How providers, panels and tags may be called."""
+
+MOST_DOLLARS = 1_000_000
+
 Name = Annotated[
     str,
     _matching(
-        r"[a-z0-9][a-z0-9._-]{0,63}",
+        NAME,
         "must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
     ),
 ]
@@ -175,10 +192,11 @@ Word = Annotated[
 IsoDate = Annotated[
     str,
     BeforeValidator(_iso),
-    _matching(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", "must be a date such as 2026-03-01"),
+    _matching(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", _DAY_SENTENCE),  # which Python takes in other shapes, too
+    AfterValidator(_day),
 ]
 Ability = Annotated[str, AfterValidator(_ability)]
-Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
+Dollars = Annotated[float, Field(ge=0, le=MOST_DOLLARS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 SharedAddress = Annotated[SecretStr, AfterValidator(_shared_address)]
 Attempts = Annotated[int, Field(ge=1, le=4)]

@@ -42,6 +42,8 @@ class Vendor(msgspec.Struct, frozen=True):
     - `stand_ins`: variables of its addresses, each with one that is read where it is not set.
     - `unless`: a variable that says that the key in the environment is not for this one.
     - `maker`: what stands before the models' names here, with a slash, and not in those catalogues.
+    - `retry_base`: seconds before a second attempt, where the settings say nothing; longer where so few
+      calls are allowed in a minute that a quick one would only be refused again.
     - `relay`: what stands between the upstream provider and the model in its model names, if anything.
     """
 
@@ -65,6 +67,7 @@ class Vendor(msgspec.Struct, frozen=True):
     models_dev: str = ""
     genai_prices: str = ""
     maker: str = ""
+    retry_base: float = 1.0
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -172,8 +175,9 @@ _HOSTED = (
         ("MOONSHOT_API_KEY",),
         models_dev="moonshotai",
         genai_prices="moonshotai",
+        retry_base=5.0,  # few calls a minute, and one at a time, on the smaller accounts
     ),
-    Vendor("zai", "Z.ai (GLM)", "https://api.z.ai/api/paas/v4", ("ZAI_API_KEY",)),
+    Vendor("zai", "Z.ai (GLM)", "https://api.z.ai/api/paas/v4", ("ZAI_API_KEY",), retry_base=2.0),
     Vendor("minimax", "MiniMax", "https://api.minimax.io/v1", ("MINIMAX_API_KEY",)),
     Vendor(
         "dashscope",

@@ -17,10 +17,13 @@ from panvox.simulator.answers import Answers, Invented
 from panvox.simulator.faults import FAULTS, Fault, find_fault
 from panvox.simulator.fleet import (
     Fleet,
+    Outage,
+    Tells,
     VirtualModel,
     VirtualProvider,
     faulty,
     some_faulty,
+    with_outages,
 )
 from panvox.simulator.invention import invented, replayed
 from panvox.simulator.latency import Latency
@@ -45,6 +48,7 @@ __all__ = [
     "Kind",
     "Latency",
     "Limits",
+    "Outage",
     "Prices",
     "ProviderTally",
     "Recording",
@@ -52,6 +56,7 @@ __all__ = [
     "Simulator",
     "Stats",
     "Tally",
+    "Tells",
     "VirtualModel",
     "VirtualProvider",
     "Window",
@@ -67,4 +72,5 @@ __all__ = [
     "simulate",
     "some_faulty",
     "url_of",
+    "with_outages",
 ]

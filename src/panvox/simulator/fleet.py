@@ -7,9 +7,10 @@ Fleet ─┬─ VirtualProvider ─┬─ VirtualModel ── Latency · Limits 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import cycle
 
@@ -45,6 +46,26 @@ class VirtualModel:
     facts: Facts = _UNKNOWN
 
 
+class Tells(StrEnum):
+    """What a provider tells of its limits."""
+
+    ALL = "all"  # in the headers of every reply, and when to come back in those that refuse
+    WAITS = "waits"  # only in those that refuse
+    NOTHING = "nothing"  # a bare 429, as a gateway in front of a provider sends it
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A provider is out from `start` until `end`, in seconds since the fleet began to serve.
+
+    It answers 503; with `gone` it takes no call at all, and those that are in flight break off.
+    """
+
+    start: float
+    end: float
+    gone: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class VirtualProvider:
     """A provider: `limits` hold for the whole account, `key_limits` for each key that is used.
@@ -53,6 +74,7 @@ class VirtualProvider:
     - With `key` None every key is taken, and none is needed.
     - `page_size`: models on a page of its list, where nobody asks for another number; None is what is usual.
     - `list_fault`: what goes wrong with its list of models; no deviation of a dialect.
+    - `tells`: what it tells of its limits, and `outages` when it is out.
     """
 
     name: str
@@ -64,6 +86,12 @@ class VirtualProvider:
     key: str | None = field(default=None, repr=False)
     page_size: int | None = None
     list_fault: Fault | None = None
+    tells: Tells = Tells.ALL
+    outages: tuple[Outage, ...] = ()
+
+    def outage(self, seconds: float) -> Outage | None:
+        """The one that lasts so many seconds after the fleet began to serve."""
+        return next((each for each in self.outages if each.start <= seconds < each.end), None)
 
     @property
     def spelling(self) -> Spelling:
@@ -125,6 +153,10 @@ class Fleet:
                 for old in self.providers
             ),
         )
+
+    def with_tells(self, tells: Tells) -> Fleet:
+        """The same fleet, whose providers tell so much of their limits."""
+        return replace(self, providers=tuple(replace(provider, tells=tells) for provider in self.providers))
 
     def with_key(self, key: str) -> Fleet:
         """The same fleet, which takes no other key."""
@@ -208,3 +240,32 @@ def _voices(fleet: Fleet) -> dict[str, str]:
 
 def _matches(name: str, glob: str) -> bool:
     return fnmatchcase(name, glob) or fnmatchcase(name.partition("/")[2], glob)
+
+
+# --- outages ---------------------------------------------------------------------------------------
+
+_OUTAGE = re.compile(r"([^:]+):([0-9]+(?:\.[0-9]+)?)-([0-9]+(?:\.[0-9]+)?)(:gone)?", re.ASCII)
+
+
+def with_outages(fleet: Fleet, texts: Iterable[str]) -> Fleet:
+    """Outages by `PROVIDER:START-END`, in seconds; `PROVIDER:START-END:gone` for one that takes no call.
+
+    Raises `UsageError` for anything else, and for a provider that is not there.
+    """
+    outages = defaultdict[str, tuple[Outage, ...]](tuple)
+    names = [provider.name for provider in fleet.providers]
+    for text in texts:
+        found = _OUTAGE.fullmatch(text.strip())
+        if found is None or found[1] not in names or float(found[2]) >= float(found[3]):
+            raise UsageError(
+                f"{text!r} is no outage of this fleet; write PROVIDER:START-END in seconds, for example "
+                f"{names[0]}:20-50, or {names[0]}:20-50:gone for a provider that takes no call at all"
+            )
+        outages[found[1]] += (Outage(float(found[2]), float(found[3]), gone=found[4] is not None),)
+    return replace(
+        fleet,
+        providers=tuple(
+            replace(provider, outages=(*provider.outages, *outages[provider.name]))
+            for provider in fleet.providers
+        ),
+    )

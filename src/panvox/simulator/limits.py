@@ -3,7 +3,8 @@
 Everything counts in *sliding windows*: at no moment may the last `seconds` seconds hold more than `amount`.
 This is the strictest reading of a rate limit. A caller that keeps to a token bucket of the same rate may
 send a full bucket on top of a full window and is refused here; one that is never refused here keeps to
-every other reading too. A day is the last 24 hours. A refused call uses up nothing.
+every other reading too. A day is the last 24 hours. A refused call uses up nothing, unless the limits say
+that it counts as a request.
 
 Tokens are those of the prompt and of the whole answer, together or each by themselves, booked when the call
 is let in: the simulator knows beforehand how long its answer will be. All decisions are functions of `now`
@@ -53,7 +54,9 @@ class Window:
 class Limits:
     """What is allowed; by default, everything.
 
-    `spacing` is the least number of seconds between two calls; `credit` the tokens that are paid for, ever.
+    - `spacing`: the least number of seconds between two calls.
+    - `credit`: the tokens that are paid for, ever.
+    - `refused_count`: whether a call that is refused is a request too, so that whoever insists stays out.
     """
 
     requests: tuple[Window, ...] = ()
@@ -63,6 +66,7 @@ class Limits:
     concurrency: int | None = None
     spacing: float = 0.0
     credit: int | None = None
+    refused_count: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +175,13 @@ class Gate:
         for log in self._logs:
             log.add(now, amounts[log.unit])
 
+    def refuse(self, now: float) -> None:
+        """Book a call that was not let in, where those count."""
+        if self._limits.refused_count:
+            for log in self._logs:
+                if log.unit == "requests":
+                    log.add(now, 1)
+
     def leave(self) -> None:
         """A call that entered has ended."""
         self._inside -= 1
@@ -238,15 +249,17 @@ def _of_window(log: _Log, kind: Kind, *, used: int, requested: int, wait: float 
 
 # --- limits as people write them -------------------------------------------------------------------
 
-_SPELLING = re.compile(r"(\w+)=([0-9]+(?:\.[0-9]+)?)(?:/(\w+))?", re.ASCII)
+_SPELLING = re.compile(r"(\w+)=([0-9]+(?:\.[0-9]+)?)(?:/(\w+|[0-9]+\.[0-9]+s))?", re.ASCII)
+_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)s", re.ASCII)
 _SPELLINGS = (
     "requests=COUNT/UNIT, tokens=COUNT/UNIT, input_tokens=COUNT/UNIT, output_tokens=COUNT/UNIT "
-    "(UNIT: second, minute, hour or day), concurrency=COUNT, spacing=SECONDS or credit=TOKENS"
+    "(UNIT: second, minute, hour, day, or seconds as in 6s), concurrency=COUNT, spacing=SECONDS "
+    "or credit=TOKENS"
 )
 
 
 def parse_limits(texts: Iterable[str]) -> Limits:
-    """`requests=60/minute`, `tokens=90000/minute`, `concurrency=4`, `spacing=0.2`, `credit=1000000`.
+    """`requests=60/minute`, `tokens=9000/6s`, `concurrency=4`, `spacing=0.2`, `credit=1000000`.
 
     Raises `UsageError` for anything else, and for a limit that lets nothing in.
     """
@@ -262,7 +275,8 @@ def _with_limit(limits: Limits, text: str) -> Limits:
     amount = int(float(number))
     if name != "spacing" and (amount < 1 or "." in number):
         raise UsageError(f"{text!r}: a limit is a whole number above 0")
-    window = Window(amount, _SECONDS[unit]) if unit in _SECONDS else None
+    length = _seconds(unit or "")
+    window = Window(amount, length) if length else None
     match name, unit, window:
         case "requests", _, Window():
             return replace(limits, requests=(*limits.requests, window))
@@ -280,3 +294,9 @@ def _with_limit(limits: Limits, text: str) -> Limits:
             return replace(limits, spacing=float(number))
         case _:
             raise UsageError(f"{text!r} is no limit; write {_SPELLINGS}")
+
+
+def _seconds(unit: str) -> float:
+    """The length of a window as people write it; 0 for what is none."""
+    told = _LENGTH.fullmatch(unit)
+    return float(told[1]) if told else _SECONDS.get(unit, 0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from panvox.simulator.chance import seeded
 from panvox.simulator.exchange import Call, Complaint, Declined, Reason, Speech, count_tokens
-from panvox.simulator.fleet import Fleet, VirtualModel, VirtualProvider
+from panvox.simulator.fleet import Fleet, Tells, VirtualModel, VirtualProvider
 from panvox.simulator.latency import Pace
 from panvox.simulator.limits import Excess, Gate, Limits, Meter
 from panvox.simulator.offer import Listed, Offer
@@ -35,6 +35,12 @@ class Turn:
         told = (gate.excess(now, tokens=used, ceiling=ceiling, answer=self.tokens) for gate in self.gates)
         return next(filter(None, told), None)
 
+    def refuse(self, now: float, excess: Excess) -> Excess:
+        """Book it as refused, at the gates where that counts; what it is told then."""
+        for gate in self.gates:
+            gate.refuse(now)
+        return self.excess(now) or excess
+
     def enter(self, now: float) -> None:
         """Book it at every gate."""
         for gate in self.gates:
@@ -46,7 +52,9 @@ class Turn:
             gate.leave()
 
     def meters(self, now: float) -> tuple[Meter, ...]:
-        """How all its limits stand."""
+        """How all its limits stand, as far as its provider tells."""
+        if self.provider.tells is not Tells.ALL:
+            return ()
         return tuple(meter for gate in self.gates for meter in gate.meters(now))
 
     def speech(self, *, identity: str, created: int) -> Speech:

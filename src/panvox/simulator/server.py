@@ -26,8 +26,9 @@ from panvox.simulator.conveyor import Conveyor
 from panvox.simulator.delivery import Delivery
 from panvox.simulator.exchange import Asked, Complaint, Declined, Page, Reason, Speech, Utterance
 from panvox.simulator.faults import Bomb, Break, Deviate, Drip, Fault, Hang, Nothing, Refuse
-from panvox.simulator.fleet import Fleet
+from panvox.simulator.fleet import Fleet, Outage, Tells, VirtualProvider
 from panvox.simulator.latency import Pace
+from panvox.simulator.limits import Excess, Kind
 from panvox.simulator.listener import QUEUE, listen, url_of
 from panvox.simulator.reception import Reception, Turn
 from panvox.simulator.spelling import Chat, Look, Spelling, Standing, Voice
@@ -36,6 +37,7 @@ from panvox.simulator.stats import Stats, Tallies, Visit
 
 _LARGEST_REQUEST = 64 * 2**20  # bytes
 _CLOSING = 1.0  # seconds
+_BARE = Page(status=429, content_type="text/plain", body=b"Too Many Requests\n")
 
 
 @asynccontextmanager
@@ -65,6 +67,7 @@ async def serve(fleet: Fleet, listener: socket.socket, *, speed: float = 1.0) ->
     await runner.setup()
     try:
         await web.SockSite(runner, listener, backlog=QUEUE).start()
+        simulator.open()
         yield simulator
     finally:
         await simulator.close()
@@ -83,7 +86,10 @@ class Simulator:
         self._tallies = Tallies(fleet, now=self._loop.time())
         self._reception = Reception(fleet, self._tallies, speed=speed)
         self._numbers = count(1)
-        self._calls: set[asyncio.Task[object]] = set()
+        self._calls: dict[asyncio.Task[object], str] = {}
+        self._began = self._loop.time()
+        self._breaks: list[asyncio.TimerHandle] = []
+        self._broken: set[asyncio.Task[object]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
@@ -108,12 +114,38 @@ class Simulator:
         total = self._tallies.total
         return f"<Simulator at {self.url}: {self._fleet.size} models, {total.in_flight} calls in flight>"
 
+    def open(self) -> None:
+        """From now on the times of outages count."""
+        self._began = self._loop.time()
+        self._breaks = [
+            self._loop.call_at(self._began + outage.start, self._break_off, provider.name)
+            for provider in self._fleet.providers
+            for outage in provider.outages
+            if outage.gone
+        ]
+
     async def close(self) -> None:
         """Break off the calls that are still in flight; they count as neither answered nor left."""
         self._closing = True
+        for timer in self._breaks:
+            timer.cancel()
         for call in self._calls:
             call.cancel()
         await self.wait_idle()
+
+    def _break_off(self, provider: str) -> None:
+        for call, asked in self._calls.items():
+            if asked == provider:
+                self._broken.add(call)
+                call.cancel()
+
+    def _outage(self, provider: VirtualProvider) -> Outage | None:
+        return provider.outage(self._loop.time() - self._began)
+
+    def _gone(self, name: str) -> bool:
+        """Whether a provider of this name takes no call now."""
+        outages = (self._outage(each) for each in self._fleet.providers if each.name == name)
+        return any(outage is not None and outage.gone for outage in outages)
 
     # --- routes ------------------------------------------------------------------------------------
 
@@ -133,7 +165,10 @@ class Simulator:
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
         """The door of a provider that the request is at."""
-        call = _Knock(request, next(self._numbers), self._reception.spelling(request.match_info["provider"]))
+        name = request.match_info["provider"]
+        if self._gone(name):
+            return _hung_up(request)
+        call = _Knock(request, next(self._numbers), self._reception.spelling(name))
         try:
             door = call.spelling.door(call.asked)
         except Declined as declined:
@@ -167,8 +202,7 @@ class Simulator:
         now = self._loop.time()
         if (excess := turn.excess(now)) is not None:
             visit.violated(excess.kind)
-            complaint = Complaint(reason=excess, model=turn.model.name)
-            return self._declined(call, door.voice, complaint, _standing(call, turn, now))
+            return self._refused(call, door.voice, turn, turn.refuse(now, excess))
         try:
             with self._inside(turn, visit, now):
                 delivery = self._delivery(call, door.voice, _standing(call, turn, now))
@@ -177,13 +211,27 @@ class Simulator:
         except ConnectionError:  # the client has gone: whatever is returned reaches nobody
             return web.Response()
 
+    def _refused(self, call: _Knock, voice: Voice, turn: Turn, excess: Excess) -> web.StreamResponse:
+        """What a call is told that is more than the limits allow."""
+        passing = excess.kind not in {Kind.MONEY, Kind.TOO_LARGE}
+        if turn.provider.tells is Tells.NOTHING and passing:
+            return self._delivery(call, voice).page(_BARE)
+        complaint = Complaint(reason=excess, model=turn.model.name)
+        return self._declined(call, voice, complaint, _standing(call, turn, self._loop.time()))
+
     async def _turn(self, call: _Knock, door: Chat, visit: Visit) -> Turn:
         name = call.request.match_info["provider"]
         if name in self._tallies.providers:
             visit.at(self._tallies.providers[name])
         provider, key = self._reception.provider(name), call.spelling.key(call.asked)
         self._reception.admit(provider, key)
+        self._check_open(provider)
         return self._reception.turn(provider, key, door.read(await call.body()), visit)
+
+    def _check_open(self, provider: VirtualProvider) -> None:
+        """Raises `Declined` (503) while `provider` is out."""
+        if self._outage(provider) is not None:
+            raise Declined(Complaint(reason=Reason.UNAVAILABLE))
 
     @contextmanager
     def _inside(self, turn: Turn, visit: Visit, now: float) -> Iterator[None]:
@@ -191,18 +239,19 @@ class Simulator:
         call = asyncio.current_task()
         assert call is not None  # noqa: S101 - every request is handled by a task
         turn.enter(now)
-        self._calls.add(call)
+        self._calls[call] = turn.provider.name
         self._idle.clear()
         try:
             with visit.in_flight(prompt_tokens=turn.call.tokens, completion_tokens=turn.tokens):
                 yield
         except (asyncio.CancelledError, ConnectionError):
-            if not self._closing:
+            if not (self._closing or call in self._broken):
                 visit.left()
             raise
         finally:
             turn.leave()
-            self._calls.discard(call)
+            del self._calls[call]
+            self._broken.discard(call)
             if not self._calls:
                 self._idle.set()
 
@@ -239,6 +288,7 @@ class Simulator:
             provider = self._reception.provider(call.request.match_info["provider"])
             if not door.open:
                 self._reception.admit(provider, call.spelling.key(call.asked))
+            self._check_open(provider)
             page = door.page(self._reception.offer(provider, time.time()), await call.body())
         except Declined as declined:
             return self._declined(call, door.voice, declined.complaint)
@@ -327,6 +377,13 @@ class _Answer(NamedTuple):
     speech: Speech
     voice: Voice
     delivery: Delivery
+
+
+def _hung_up(request: web.Request) -> web.Response:
+    """The connection is closed without a reply."""
+    if request.transport is not None:
+        request.transport.close()
+    return web.Response()
 
 
 def _complained(voice: Voice, complaint: Complaint, identity: str) -> Page:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from panvox.errors import StoreError
 from panvox.messages import Identity, Outcome, Prompt, RunEnded
 from panvox.store import database, reading, rows
+from panvox.store.money import Money
 from panvox.store.reading import RunSummary, StoredRun
 from panvox.store.writer import Entry, Writer
 
@@ -24,9 +25,11 @@ class SqlJournal:
     """Runs in a database: a `Journal` to write to, and the runs that are there to read.
 
     Writing never raises; see `problem`. Reading raises `StoreError`, and sees what was on disk when it began.
+    `money` is what was spent, in the same database.
     """
 
     def __init__(self, engine: Engine, writer: Writer) -> None:
+        self.money = Money(engine)
         self._engine = engine
         self._writer = writer
 
@@ -103,6 +106,11 @@ class NullJournal:
     def problem(self) -> str:
         """Why runs are not being kept."""
         return self._problem
+
+    @property
+    def money(self) -> Money:
+        """Raises `StoreError`."""
+        self._refuse()
 
     async def begin(self, run: str, turn: int, prompt: Prompt, members: tuple[Identity, ...]) -> None:
         """Is not kept."""

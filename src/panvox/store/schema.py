@@ -2,12 +2,15 @@
 
     runs ─► turns ─► members ─► outcomes ─► answers
                  └─► endings            └─► attempts
+    spendings
 
-Rows are only ever added; a run is deleted as a whole, from `runs` down. A turn without a row in `endings`
-never finished. Times are seconds: `started` of runs and turns counts from the epoch, in UTC; `started` of
-outcomes and attempts counts from the start of the turn. Money is USD, as exact decimal text: cast it to
-NUMERIC to add it up. Keys are the words people use (run id, number of the turn, name of the member), so that
-any process can write without asking the database for one.
+Rows are only ever added; a run is deleted as a whole, from `runs` down. Only `spendings` is otherwise: a row
+is money that is set aside, and then what was spent of it; it outlives its run and tells nothing of the
+prompt. A turn without a row in `endings` never finished. Times are seconds: `started` of runs and turns
+counts from the epoch, in UTC, as does `at` of spendings; `started` of outcomes and attempts counts from the
+start of the turn. Money is USD, as exact decimal text: cast it to NUMERIC to add it up. Keys are the words
+people use (run id, number of the turn, name of the member), so that any process can write without asking the
+database for one.
 
 Types are those that SQLite and PostgreSQL share. A change of a table needs a migration under
 `panvox.store.migrations`, and `REVISION` to name it.
@@ -38,7 +41,7 @@ from sqlalchemy.types import TypeDecorator
 
 from panvox.messages import Identity, Prompt, ToolCall, Verdict
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that makes the tables as they are below."""
 
 _LARGEST = 2**63 - 1
@@ -282,4 +285,28 @@ endings = Table(
     Column("verdict", Value(Verdict), nullable=False),
     _key("run", "turn"),
     _belongs_to("turns", run="run", turn="turn"),
+)
+
+spendings = Table(
+    "spendings",
+    metadata,
+    _words("id"),
+    _seconds("at"),
+    _words("day"),  # by UTC, such as 2026-03-01
+    _words("run"),
+    Column("turn", Integer, nullable=False),
+    _words("member"),
+    _words("provider"),
+    _words("model"),
+    _words("tag"),
+    Column("reserved", Money, nullable=False),
+    Column("spent", Money),  # empty while the call is on its way
+    # What counts against limits now, in billionths of a dollar, rounded up: databases add these up exactly.
+    Column("counted", Count, nullable=False),
+    _words("state"),  # reserved; spent; assumed, where nobody can tell what a call cost
+    Column("calls", Count, nullable=False),
+    Column("answers", Count, nullable=False),
+    _key("id"),
+    Index(None, "day", "provider", "tag", "counted"),  # all that the limits of a day and a month ask for
+    Index(None, "run", "turn"),
 )

@@ -1,0 +1,82 @@
+"""Settings, store and catalogue put together: what asking may cost, and the purse that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+
+from panvox.budget import Book, Ceilings, LimitedPurse, MemoryBook, expected_cost, expected_length
+from panvox.budget.prices import is_priced
+from panvox.budget.purse import dollars
+from panvox.catalog.entries import Entry
+from panvox.errors import StoreError
+from panvox.limits.estimates import Estimates
+from panvox.messages import Prompt
+from panvox.settings import Settings
+from panvox.store import NullJournal, SqlJournal
+
+NAMED = 3
+"""Models that a note names."""
+
+
+class Till:
+    """The money of a session: one book for all its runs."""
+
+    def __init__(self, settings: Settings, store: SqlJournal | NullJournal, estimates: Estimates) -> None:
+        self._settings = settings.budget
+        self._store = store
+        self._estimates = estimates
+        self._book: Book = store.money if isinstance(store, SqlJournal) else MemoryBook()
+        self._unknown_price = Decimal(str(settings.budget.unknown_price))
+        self._lengths: Mapping[str, float] | None = None
+
+    def purse(self) -> AbstractAsyncContextManager[LimitedPurse]:
+        """The purse of one run."""
+        return LimitedPurse.open(self._book, Ceilings.of(self._settings))
+
+    def configure(self, settings: Settings) -> None:
+        """Other limits for runs that begin from now on."""
+        self._settings = settings.budget
+        self._unknown_price = Decimal(str(settings.budget.unknown_price))
+
+    async def prepare(self, entries: Sequence[Entry]) -> None:
+        """Look up how long answers were, where any of `entries` costs money by their length."""
+        if self._lengths is None and any(not entry.free for entry in entries):
+            self._lengths = await self._learnt()
+
+    def notes(self, entries: Sequence[Entry]) -> Iterator[str]:
+        """What people have to know of the money before `entries` are asked, as sentences."""
+        paid = [entry for entry in entries if not entry.free]
+        unknown = [entry.name for entry in paid if not is_priced(entry.reserve)]
+        if unknown:
+            more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
+            yield (
+                f"nobody tells what {', '.join(unknown[:NAMED])}{more} may cost: "
+                f"{dollars(self._unknown_price)} per million tokens is set aside (budget.unknown_price); "
+                "where you know better, say so under [models]: price_in and price_out, or free = true"
+            )
+        if paid and isinstance(self._store, NullJournal):
+            yield (
+                "what is spent is counted in this session only, so that limits of a day and a month do not "
+                f"hold beyond it: {self._store.problem}"
+            )
+
+    async def _learnt(self) -> Mapping[str, float]:
+        try:
+            return await self._store.money.lengths()
+        except StoreError:
+            return {}
+
+    def cost(self, entry: Entry, prompt: Prompt) -> Decimal:
+        """USD that asking an entry may cost, by the highest price that anybody claims; 0 for a free one."""
+        if entry.free:
+            return Decimal(0)
+        tokens, _ = self._estimates.of(entry.name, prompt)
+        learnt = (self._lengths or {}).get(entry.name)
+        return expected_cost(
+            entry.reserve,
+            input_tokens=tokens,
+            output_tokens=expected_length(wanted=prompt.max_tokens, learnt=learnt, most=entry.max_output),
+            unknown_price=self._unknown_price,
+        )

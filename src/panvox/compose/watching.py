@@ -1,0 +1,42 @@
+"""A session follows its settings files while it is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from panvox.settings import Settings
+from panvox.settings.watching import watch
+
+LATER = 3.0
+"""Seconds after which files are watched: it takes time to begin with, and most runs are over by then."""
+
+
+@asynccontextmanager
+async def watched(
+    settings: Settings, *, changed: Callable[[Settings], None], problem: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """While inside, new settings are handed to `changed`, and what is wrong with them is told to `problem`.
+
+    Settings that a program made come from no file, and are not watched.
+    """
+    if not settings.fingerprint:
+        yield
+        return
+
+    async def follow() -> None:
+        await asyncio.sleep(LATER)
+        await watch(settings, explicit=settings.explicit, changed=changed, problem=problem)
+
+    error: BaseException | None = None
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(follow(), name="settings files")
+        try:
+            yield
+        except BaseException as raised:  # noqa: ASYNC103, BLE001 - raised again outside the task group
+            error = raised
+        finally:
+            task.cancel()
+    if error is not None:
+        raise error

@@ -1,0 +1,204 @@
+"""Who waits for what: lanes of calls that need the same, and a line before each scope.
+
+Calls that need the same scopes for the same model stand in one lane; only its first competes with others, so
+that the cost of a grant does not grow with those behind it. That first call is parked in the line of one
+scope, the narrowest that has no room for it or where others go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from enum import Enum, auto
+from heapq import heapify, heappop, heappush
+from itertools import count
+from math import inf
+
+from panvox.limits.books import Book, Call, What
+from panvox.protocols import Demand, Hold, Limits, Scope
+
+_TICKETS = count(1)  # one for each time that somebody is parked; an entry with an old ticket has gone
+_REVISED = 1.0  # seconds by which a wait must grow to be told of again
+_FEW = 16  # entries of those who have gone that a line does not mind
+
+
+class State(Enum):
+    """Where a call stands."""
+
+    NEW = auto()
+    WAITING = auto()
+    EXCLUDED = auto()  # no limit will ever let it out as it is
+    ASKING = auto()  # it may go as far as this process knows, and the pool is asked
+    GRANTED = auto()
+    CLOSED = auto()
+
+
+class Place:
+    """One call's place in its lane; `arrival` numbers all calls in the order in which they came."""
+
+    __slots__ = (
+        "_future",
+        "_told",
+        "_told_until",
+        "arrival",
+        "call",
+        "demand",
+        "lane",
+        "news",
+        "state",
+        "ticket",
+    )
+
+    def __init__(self, demand: Demand, lane: Lane) -> None:
+        self.demand = demand
+        self.lane = lane
+        self.call = Call(demand, lane.books)
+        self.state = State.NEW
+        self.arrival = 0
+        self.ticket = 0
+        self.news: Hold | None = None
+        self._told: tuple[Scope, What] | None = None
+        self._told_until = -inf
+        self._future: asyncio.Future[None] | None = None
+
+    def tell(self, hold: Hold, now: float) -> None:
+        """Say why it waits, if the reason is another than before, or will certainly last longer than said."""
+        reason = (hold.scope, hold.what)
+        until = -inf if hold.seconds is None else now + hold.seconds
+        if reason != self._told or (hold.certain and until > self._told_until + _REVISED):
+            self._told, self._told_until, self.news = reason, until, hold
+            self.wake()
+
+    def wake(self) -> None:
+        """There is something to look at."""
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    async def wait_woken(self) -> None:
+        """Return once there is something to look at."""
+        self._future = asyncio.get_running_loop().create_future()
+        try:
+            await self._future
+        finally:
+            self._future = None
+
+
+_Entry = tuple[int, int, "Place"]
+
+
+class Line:
+    """The line before one scope: the first calls of lanes that are `parked` here, a heap by their arrival.
+
+    `waiting` counts them and all who stand behind them in their lanes.
+    """
+
+    __slots__ = ("_gone", "book", "configured", "parked", "timer", "waiting")
+
+    def __init__(self, scope: Scope, configured: Limits, effective: Limits) -> None:
+        self.book = Book(scope, effective)
+        self.configured = configured
+        self.waiting = 0
+        self.timer: asyncio.TimerHandle | None = None
+        self.parked: list[_Entry] = []
+        self._gone = 0
+
+    def park(self, place: Place) -> None:
+        """The first of a lane waits here."""
+        place.lane.parked_at = self
+        self.waiting += len(place.lane.places)
+        place.ticket = next(_TICKETS)
+        heappush(self.parked, (place.arrival, place.ticket, place))
+
+    def unpark(self, place: Place) -> None:
+        """The first of a lane waits here no more; call it before the place leaves its lane."""
+        place.lane.parked_at = None
+        self.waiting -= len(place.lane.places)
+        place.ticket = 0
+        self._gone += 1
+        while self.parked and not _is_here(self.parked[0]):
+            heappop(self.parked)
+            self._gone -= 1
+        if self._gone > _FEW and self._gone * 2 > len(self.parked):
+            self.parked = [entry for entry in self.parked if _is_here(entry)]
+            heapify(self.parked)
+            self._gone = 0
+
+    def first(self, now: float) -> Place | None:
+        """Whose turn it is."""
+        if not self.parked:
+            return None
+        if self.book.limits.loaded is None:
+            return self.parked[0][2]
+        here = (entry[2] for entry in self.parked if _is_here(entry))
+        return min(here, key=lambda place: self.book.turn(place.call.model, place.arrival, now))
+
+    def goes_first(self, place: Place, now: float) -> bool:
+        """Whether `place` needs to let nobody here go before it."""
+        first = self.first(now)
+        if first is None or first is place:
+            return True
+        if self.book.limits.loaded is None:
+            return place.arrival < first.arrival
+        turn = self.book.turn
+        return turn(place.call.model, place.arrival, now) < turn(first.call.model, first.arrival, now)
+
+    def let_pass(self, place: Place, now: float) -> None:
+        """Somebody goes out; note it where one who came before needs another model loaded."""
+        if self.parked and self.book.limits.loaded is not None:
+            oldest = self.parked[0][2]
+            if oldest.arrival < place.arrival and oldest.call.model != place.call.model:
+                self.book.passed_over(now)
+
+    def wait(self, place: Place, now: float) -> Hold:
+        """Why `place`, which is parked here or stands behind one that is, waits."""
+        first = self.first(now)
+        if first is None or first is place:
+            wait = self.book.wait(place.call, now)
+        else:
+            lane = place.lane
+            ahead = self.waiting - (len(lane.places) if lane.first is place else 1)
+            wait = self.book.wait(place.call, now, max(1, ahead)) or self.book.wait(first.call, now)
+        what, seconds, certain = wait or ("slots", None, False)
+        return Hold(scope=self.book.scope, what=what, seconds=seconds, certain=certain)
+
+
+def _is_here(entry: _Entry) -> bool:
+    return entry[2].ticket == entry[1]
+
+
+class Lane:
+    """Calls that need the same, in the order in which they came; the first is parked, or asks a pool.
+
+    `untold` have not been told why they wait.
+    """
+
+    __slots__ = ("books", "lines", "parked_at", "places", "untold")
+
+    def __init__(self, lines: tuple[Line, ...]) -> None:
+        self.lines = lines
+        self.books = tuple(line.book for line in lines)
+        self.places: OrderedDict[int, Place] = OrderedDict()
+        self.parked_at: Line | None = None
+        self.untold: list[Place] = []
+
+    @property
+    def first(self) -> Place | None:
+        """The one that competes."""
+        return next(iter(self.places.values()), None)
+
+    def join(self, place: Place) -> None:
+        """One more stands behind the others."""
+        self.places[place.arrival] = place
+        if self.parked_at is not None:
+            self.parked_at.waiting += 1
+
+    def leave(self, place: Place) -> None:
+        """One goes; the first must not be parked any more."""
+        del self.places[place.arrival]
+        if self.parked_at is not None:
+            self.parked_at.waiting -= 1
+
+    def take_untold(self) -> list[Place]:
+        """Those who wait and have not been told why; from now on they have."""
+        untold, self.untold = self.untold, []
+        return [place for place in untold if place.state is State.WAITING]
