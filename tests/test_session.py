@@ -48,6 +48,10 @@ async def settings_of(fleet: Fleet, simulator: Simulator, folder: Path, *, more:
     return await asyncio.to_thread(load, explicit=file, environ={})
 
 
+ONCE = "[retry]\nattempts = 1\n"
+"""What a call comes to by itself, without what is made of it."""
+
+
 @pytest.fixture
 async def settings(simulator: Simulator, tmp_path: Path) -> Settings:
     return await settings_of(invented(providers=3, models=4), simulator, tmp_path)
@@ -124,7 +128,7 @@ async def test_every_fault_of_every_dialect_ends_in_its_state_and_disturbs_nobod
         ),
         answers=Invented(seed=0),
     )
-    patience = "\n[network]\nfirst_token_timeout = 2.0\nidle_timeout = 2.0\ntotal_timeout = 6.0\n"
+    patience = "\n[network]\nfirst_token_timeout = 2.0\nidle_timeout = 2.0\ntotal_timeout = 6.0\n" + ONCE
     async with simulate(fleet, speed=0) as simulator:
         result = await panvox.ask(SUM, settings=await settings_of(fleet, simulator, tmp_path, more=patience))
     assert sum(result.states.values()) == fleet.size
@@ -150,7 +154,7 @@ async def test_228_recorded_models_end_in_228_typed_outcomes(
 ) -> None:
     recording = await asyncio.to_thread(Recording.load, recorded)
     fleet = some_faulty(replayed(recording), share)
-    patience = "\n[network]\nfirst_token_timeout = 5.0\nidle_timeout = 2.0\ntotal_timeout = 20.0\n"
+    patience = "\n[network]\nfirst_token_timeout = 5.0\nidle_timeout = 2.0\ntotal_timeout = 20.0\n" + ONCE
     async with simulate(fleet, speed=0) as simulator:
         settings = await settings_of(fleet, simulator, tmp_path, more=patience)
         question = "What are the names of some famous actors that started their careers on Broadway?"

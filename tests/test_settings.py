@@ -138,6 +138,16 @@ def test_variables_are_read_as_toml_and_else_as_text(project: Path) -> None:
     assert settings.store.path == project / "runs.db"
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["valkeys://me:secret@cache.example:6379/1", "unix:///run/valkey.sock", "unix://:p@/run/v?db=1"],
+)
+def test_limits_are_shared_at_a_host_or_at_a_socket_on_the_disk(project: Path, address: str) -> None:
+    url = load(cwd=project, environ={"PANVOX_LIMITS__URL": address}).limits.url
+    assert url is not None
+    assert url.get_secret_value() == address
+
+
 def test_variables_of_others_are_left_alone(project: Path) -> None:
     environ = {"PANVOX_DATA": "/data", "PANVOXX_RUN__DEADLINE": "-1", "panvox_run__deadline": "-1"}
     assert load(cwd=project, environ=environ) == Settings()

@@ -1,7 +1,8 @@
-"""A real Valkey on loopback, from a Python package, in a child process that a test can kill and start again."""
+"""A real Valkey on loopback, from a Python package; a child process that a test can kill and start again."""
 
 from __future__ import annotations
 
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -38,9 +39,22 @@ class Valkey:
         self._server.start()
         self.port = self._server.port
 
+    def suspend(self) -> None:
+        """It hangs, connections and all, until it is resumed."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """It goes on where it was."""
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it at once, with all that it knows."""
         self._server.terminate()
+
+    def _signal(self, number: int) -> None:
+        process = self._server._process
+        assert process is not None
+        process.send_signal(number)
 
 
 @pytest.fixture

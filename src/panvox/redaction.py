@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from panvox.errors import Failure, failure_from
 
 MASK = "***"
@@ -26,7 +28,10 @@ def without_secret(failure: Failure, secret: str | None) -> Failure:
 
 def masked_address(url: str) -> str:
     """An address without its user, its password and what follows a question mark; for people, not for use."""
-    scheme, _, rest = url.partition("://")
-    rest = rest.partition("?")[0].partition("#")[0]
-    _, at, place = rest.rpartition("@")
-    return f"{scheme}://{MASK}@{place}" if at else f"{scheme}://{rest}"
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
+    place, *others = re.split(r"[?#]", rest, maxsplit=1)
+    if any("@" in other for other in others):
+        # Perhaps a password that should have been quoted: nobody can tell where it ends.
+        return scheme + separator + MASK
+    _, at, host = place.rpartition("@")
+    return scheme + separator + (f"{MASK}@{host}" if at else place)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from panvox.limits.configured import Overrides, limits_of
+from panvox.limits.defaults import defaults
 from panvox.limits.estimates import Estimates
 from panvox.limits.limiter import MemoryLimiter
 from panvox.limits.valkey import ValkeyPool
@@ -47,6 +49,7 @@ async def open_keeping(
 ) -> AsyncIterator[Keeping]:
     """The limits of a session. Raises `SettingsError` where those that are shared cannot be had."""
     url = settings.limits.url
+    await asyncio.to_thread(defaults)  # read once, here, where it may take its time
     async with AsyncExitStack() as stack:
         pool = None
         if url is not None:

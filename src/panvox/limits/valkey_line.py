@@ -1,4 +1,4 @@
-"""What one process says to a server of permits: operations of `permits.lua`, in order, many in a round trip."""
+"""What one process says to a server of permits: operations of `permits.lua`, in order, many in a trip."""
 
 from __future__ import annotations
 
@@ -62,11 +62,12 @@ class Line:
         await self._client.aclose()
 
     async def greet(self) -> None:
-        """See that the server is there and knows the script."""
+        """See that the server is there and knows the script; on a connection that is new."""
+        await self._client.connection_pool.disconnect()
         self._digest = await self._client.script_load(_SCRIPT)
 
     def say(self, name: str, *arguments: object, answered: Callable[[Reply], None] | None = None) -> None:
-        """Queue an operation."""
+        """Queue an operation. A call has a few, and a server that takes none is given up in a second."""
         self._queue.append(_Operation(name, msgspec.msgpack.encode(arguments), answered or ignore))
         self._queued.set()
 
@@ -144,7 +145,8 @@ def _client(url: str) -> tuple[Redis, tuple[type[Exception], ...]]:
             f"limits.url: {masked_address(url)} is no address of a Valkey server; "
             "write valkey://HOST:PORT, valkeys://HOST:PORT (with TLS) or unix:///PATH"
         ) from None
-    return client, (RedisError, OSError)
+    # uvloop raises RuntimeError where the server closes a connection while redis-py writes to it.
+    return client, (RedisError, OSError, RuntimeError)
 
 
 def words_of(error: Exception) -> str:

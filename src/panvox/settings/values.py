@@ -119,6 +119,9 @@ _DAY_SENTENCE = "must be a date such as 2026-03-01"
 
 
 def _shared_address(secret: SecretStr) -> SecretStr:
+    # A socket on the disk has a path and no host.
+    if re.fullmatch(r"unix://([!-~]*@)?/[!-~]+", secret.get_secret_value()):
+        return secret
     _parts(secret.get_secret_value(), "valkey", "redis", "valkeys", "rediss", "unix")
     return secret
 
