@@ -599,6 +599,24 @@ async def test_fresh_calls_share_with_fresh_ones_alone() -> None:
     assert len(model.prompts) == 2
 
 
+async def test_a_call_that_has_ended_is_not_followed_though_its_listener_stays() -> None:
+    model, place = scripted(Text("no"), End(Finish.FILTERED)), Place()
+    over = asyncio.Event()
+
+    async def linger() -> None:
+        async with place.around(model).stream(QUESTION) as events:
+            assert await anext(events) == Text("no")
+            assert isinstance(await anext(events), End)
+            await over.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(linger())
+        await asyncio.sleep(1)
+        await heard(place.around(model))
+        over.set()
+    assert len(model.prompts) == 2
+
+
 async def test_a_stream_that_is_never_iterated_keeps_nobody_waiting() -> None:
     model, place = scripted(), Place()
     async with place.around(model).stream(QUESTION):

@@ -34,14 +34,26 @@ def files(
 ) -> list[Path]:
     """The settings files that hold in the folder `cwd`, the farthest first; those named may not be there."""
     environ = environment() if environ is None else environ
-    cwd = current_folder() if cwd is None else cwd
+    places = candidates(explicit, cwd=cwd, environ=environ)
+    if explicit is not None or environ.get(FILE_VARIABLE):
+        return places
+    user, *projects = places
+    project = next(filter(_is_there, projects), user)
+    return [file for file in dict.fromkeys((user, project)) if _is_there(file)]
+
+
+def candidates(
+    explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> list[Path]:
+    """Where settings files are looked for, there or not: at the user's place, then from `cwd` upwards."""
+    environ = environment() if environ is None else environ
+    cwd = current_folder() if cwd is None else cwd.absolute()
     if explicit is None and environ.get(FILE_VARIABLE):
         explicit = Path(environ[FILE_VARIABLE])
     if explicit is not None:
         return [cwd / expanded(explicit)]
     user = platformdirs.user_config_path("panvox") / FILE_NAME
-    project = next(filter(_is_there, (folder / FILE_NAME for folder in _project(cwd))), user)
-    return [file for file in dict.fromkeys((user, project)) if _is_there(file)]
+    return [user, *(folder / FILE_NAME for folder in _project(cwd))]
 
 
 def environment() -> Mapping[str, str]:
@@ -98,8 +110,7 @@ def fingerprint(explicit: Path | None = None) -> str:
     ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
     texts = [os.fsencode(value) for value in ours.values()]
     kept = [(here, text) for text in texts]
-    for file in files(explicit, cwd=here, environ=environ):
-        content = _content(file)
+    for file, content in contents(explicit, cwd=here, environ=environ):
         if content is None:
             return ""
         texts.append(content)
@@ -121,6 +132,13 @@ def _stamp(file: Path) -> bytes:
     except (OSError, ValueError):
         return b"\0"
     return b"%d %d %d\0" % (status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+def contents(
+    explicit: Path | None = None, *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[tuple[Path, bytes | None], ...]:
+    """The settings files that hold and what each says; None where that can be read only once."""
+    return tuple((file, _content(file)) for file in files(explicit, cwd=cwd, environ=environ))
 
 
 def _content(file: Path) -> bytes | None:
