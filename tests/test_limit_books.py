@@ -220,6 +220,17 @@ def test_a_log_never_counts_less_than_all_its_entries_and_hardly_more(
         assert naive.used(now) <= log.used <= naive.used(now - width - 1e-9)
 
 
+def test_entries_that_are_kept_together_count_until_the_last_of_them_has_gone() -> None:
+    log = Log("requests", 10.0)
+    log.used = 2
+    log.place(5.001, 1)
+    log.place(5.009, 1)
+    log.expire(15.005)
+    assert log.used == 2
+    log.expire(15.009)
+    assert log.used == 0
+
+
 def test_the_memory_of_a_window_is_bounded() -> None:
     log, entered = Log("requests", 1.0), 5000
     for number in range(entered):

@@ -812,7 +812,7 @@ def _held(window: Window, entries: Sequence[Entry], since: float, until: float) 
             sum(
                 entry.amount(window)
                 for entry in entries
-                if last.at(window) - window.seconds < entry.at(window) <= last.at(window)
+                if entry.at(window) <= last.at(window) < entry.at(window) + window.seconds
             ),
         )
         for last in entries
