@@ -190,7 +190,6 @@ def test_the_prompt_for_fifteen_models_is_a_file_of_338_lines() -> None:
     assert sum(model.calls for host in fifteen.FIFTEEN.hosts for model in host.models) == 15
 
 
-@pytest.mark.xfail(strict=True, reason="a session does not hold calls back yet")
 def test_fifteen_models_answer_and_none_is_refused_though_one_host_has_three_slots_for_five() -> None:
     ran = list(fifteen.runs(2, msgspec.structs.replace(fifteen.FIFTEEN, clock=100)))
     assert [(run.answered, run.violations) for run in ran] == [(15, 0)] * 2

@@ -682,7 +682,6 @@ INNER = {
     "local": ("install", "status"),
     "keys": ("list", "test"),
     "limits": ("forget",),
-    "local": ("install", "status"),
 }
 PAGES = (
     (),

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import panvox
-from panvox.limits.learnt_file import Entries, Known, LearntFile
+from panvox.limits.learnt_file import Known, LearntFile
 from panvox.limits.lessons import Lesson
+from panvox.limits.standings import Entries
 from panvox.protocols import Scope
 from panvox.settings.places import learnt_limits_file
 

@@ -10,8 +10,9 @@ import pytest
 from inline_snapshot import snapshot
 
 from panvox.cli import app
-from panvox.limits.learnt_file import Entries, LearntFile
+from panvox.limits.learnt_file import LearntFile
 from panvox.limits.lessons import Lesson
+from panvox.limits.standings import Entries
 from panvox.protocols import Scope
 from panvox.settings.places import learnt_limits_file
 

@@ -142,7 +142,7 @@ def test_the_report_tells_of_stand_ins_hits_further_attempts_waits_and_money() -
          ↪ openai/gpt-5 answered by azure/gpt-5
          ≡ 1 answer from the cache; --fresh asks anew
          ↻ 2 needed more than one attempt, 4 calls in all
-         · 3 calls held back by limits, the longest for 2.0 s
+         · 3 calls waited before they went out, the longest 2.0 s
 Usage    $0.0060, $0.0020 an answer · 120 tokens in, 36 out
 """)
 

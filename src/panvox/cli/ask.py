@@ -15,6 +15,7 @@ from panvox.cli.options import SettingsFile, load_settings, warn, with_budget, w
 from panvox.cli.process import Interrupts, run
 from panvox.cli.prompt import read_prompt
 from panvox.cli.reader import Afterwards, Manner, read
+from panvox.compose.keys import key_warnings
 from panvox.errors import UsageError
 from panvox.messages import Prompt
 from panvox.settings import Settings
@@ -263,6 +264,7 @@ async def _ask(
     async with panvox.open(settings, overrides=calls.overrides(settings)) as session:
         catalogue = await session.catalogue()
         warn(problem.message for problem in catalogue.problems)
+        warn(key_warnings(settings))
         async with (
             session.run(
                 models=question.models,
@@ -280,6 +282,7 @@ async def _ask(
             code = await read(turn, manner, interrupts)
         if settings.store.enabled:
             warn(filter(None, [session.store.problem, conversation.problem]))
+        warn(filter(None, [session.cache.problem]))
     return code
 
 

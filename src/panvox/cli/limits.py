@@ -21,8 +21,9 @@ from panvox.cli.options import SettingsFile, load_settings, warn
 from panvox.cli.text import json_line, one_line
 from panvox.errors import PanvoxError, UsageError
 from panvox.limits.configured import Configured, limits_of
-from panvox.limits.learnt_file import Entries, Known, LearntFile
+from panvox.limits.learnt_file import Known, LearntFile
 from panvox.limits.lessons import Lesson
+from panvox.limits.standings import Entries
 from panvox.limits.terms import Field
 from panvox.protocols import Limits, Scope
 from panvox.settings import Settings

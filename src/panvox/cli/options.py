@@ -31,8 +31,12 @@ def load_settings(file: Path | None) -> panvox.settings.Settings:
 
 
 def without_store(settings: panvox.settings.Settings) -> panvox.settings.Settings:
-    """The same settings, keeping nothing."""
-    return settings.model_copy(update={"store": settings.store.model_copy(update={"enabled": False})})
+    """The same settings, keeping no runs and no answers."""
+    off = {"enabled": False}
+    sections = {"store": settings.store, "cache": settings.cache}
+    return settings.model_copy(
+        update={name: section.model_copy(update=off) for name, section in sections.items()}
+    )
 
 
 def with_budget(settings: panvox.settings.Settings, amount: float) -> panvox.settings.Settings:

@@ -272,7 +272,7 @@ def _ways(outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"↻ {again:,} needed more than one attempt, {sum(tried):,} calls in all"
     waits = [attempt.waited for o in outcomes for attempt in o.attempts if attempt.waited >= SEEN]
     if sum(waits) >= LONG:
-        yield f"· {plural(len(waits), 'call')} held back by limits, the longest for {seconds(max(waits))}"
+        yield f"· {plural(len(waits), 'call')} waited before they went out, the longest {seconds(max(waits))}"
 
 
 def _missing(state: State, outcomes: Sequence[Outcome], width: int) -> Iterator[RenderableType]:

@@ -3,44 +3,88 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from panvox.limits.configured import Overrides, limits_of
 from panvox.limits.defaults import defaults
 from panvox.limits.estimates import Estimates
+from panvox.limits.learning import Learning
+from panvox.limits.learnt_file import Known, LearntFile
 from panvox.limits.limiter import MemoryLimiter
+from panvox.limits.share import divided
 from panvox.limits.valkey import ValkeyPool
 from panvox.policies.breaking import Marks
 from panvox.protocols import Cache, Limits, Scope
 from panvox.settings import Settings
+from panvox.settings.places import learnt_limits_file
 from panvox.store import AnswerCache, NullCache, answers_path
 
 _MB = 1_000_000
+_OFTEN = 20.0  # seconds after which it is written down what was used and learnt: a crash loses no more
 
 
 class Keeping:
-    """The limits of a session: those that are set, what was learnt, and what other processes use of them."""
+    """The limits of a session: those that are set, what was learnt, and what other processes use of them.
 
-    def __init__(self, settings: Settings, overrides: Overrides, *, pool: ValkeyPool | None) -> None:
+    It begins with what is `known` of earlier processes. With a `pool`, processes share the limits; while it
+    is away each keeps to its share.
+    """
+
+    def __init__(
+        self, settings: Settings, overrides: Overrides, known: Known, *, pool: ValkeyPool | None = None
+    ) -> None:
         self.estimates = Estimates()
         self._overrides = overrides
         self._pool = pool
         self._configured = limits_of(settings, overrides)
-        self.limiter = MemoryLimiter(self._limits, pool=pool)
+        self.learning = _Learning(self, known, max_age=settings.limits.max_age)
+        learner = self.learning if settings.limits.learn else None
+        self.limiter = MemoryLimiter(self._limits, pool=pool, learner=learner)
+        self.limiter.restore(known.entries)
+        if learner is not None:
+            for scope, seconds in learner.pauses().items():
+                self.limiter.pause(scope, seconds)
 
     @property
     def marks(self) -> Marks | None:
         """Where processes tell each other which models are left alone."""
         return self._pool
 
+    @property
+    def share(self) -> int:
+        """By how many processes the limits are divided for now."""
+        return 1 if self._pool is None else self._pool.share()
+
     def configure(self, settings: Settings) -> None:
         """Other limits from now on, for those who wait, too."""
         self._configured = limits_of(settings, self._overrides)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """The limits, or the share of them, may be others."""
         self.limiter.configure(self._limits)
 
+    def shipped(self, scope: Scope) -> frozenset[str]:
+        """The fields of a scope's limits that nobody set."""
+        return self._configured.shipped(scope)
+
     def _limits(self, scope: Scope) -> Limits:
-        return self._configured(scope)
+        configured = self._configured(scope)
+        return configured if self.limiter.learns else divided(configured, self.share)
+
+
+class _Learning(Learning):
+    """What is learnt, of which this process keeps to its share."""
+
+    def __init__(self, keeping: Keeping, known: Known, *, max_age: float) -> None:
+        super().__init__(known.lessons, shipped=keeping.shipped, max_age=max_age)
+        self._keeping = keeping
+
+    def effective(self, scope: Scope, configured: Limits) -> Limits:
+        """What holds for `scope` in this process."""
+        return divided(super().effective(scope, configured), self._keeping.share)
 
 
 @asynccontextmanager
@@ -48,13 +92,72 @@ async def open_keeping(
     settings: Settings, overrides: Overrides, *, note: Callable[[str], None]
 ) -> AsyncIterator[Keeping]:
     """The limits of a session. Raises `SettingsError` where those that are shared cannot be had."""
-    url = settings.limits.url
-    await asyncio.to_thread(defaults)  # read once, here, where it may take its time
+    file = LearntFile(learnt_limits_file(), max_age=settings.limits.max_age)
+    known = await asyncio.to_thread(_known, file)
+    if known.problem:
+        note(known.problem)
     async with AsyncExitStack() as stack:
-        pool = None
+        url, pool = settings.limits.url, None
         if url is not None:
-            pool = await stack.enter_async_context(ValkeyPool(url.get_secret_value(), on_change=note))
-        yield Keeping(settings, overrides, pool=pool)
+            changes = _Changes(note)
+            pool = await stack.enter_async_context(
+                ValkeyPool(url.get_secret_value(), on_change=changes.heard)
+            )
+            keeping = changes.keeping = Keeping(settings, overrides, known, pool=pool)
+        else:
+            keeping = Keeping(settings, overrides, known)
+        await stack.enter_async_context(_written_down(keeping, file, note))
+        yield keeping
+
+
+def _known(file: LearntFile) -> Known:
+    """What earlier processes left; the shipped limits are read on the way, since that takes a while, too."""
+    defaults()
+    return file.load(now=time.time())
+
+
+class _Changes:
+    """Tells people, and the limits, that processes have ceased or begun to share them."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self.keeping: Keeping | None = None
+        self._note = note
+
+    def heard(self, sentence: str) -> None:
+        """The share has changed."""
+        self._note(sentence)
+        if self.keeping is not None:
+            self.keeping.look_again()
+
+
+@asynccontextmanager
+async def _written_down(
+    keeping: Keeping, file: LearntFile, note: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """While inside, what is used and learnt is written down now and then, and once more on leaving."""
+
+    async def write() -> None:
+        lessons, entries = keeping.learning.lessons(), keeping.limiter.entries(shortest=0.0)
+        if problem := await asyncio.to_thread(file.save, lessons, entries, now=time.time()):
+            note(problem)
+
+    async def go_on() -> None:
+        while True:
+            await asyncio.sleep(_OFTEN)
+            await write()
+
+    error: BaseException | None = None
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(go_on(), name="limits on the disk")
+        try:
+            yield
+        except BaseException as raised:  # noqa: ASYNC103, BLE001 - raised again outside the task group
+            error = raised
+        finally:
+            task.cancel()
+    await write()
+    if error is not None:
+        raise error
 
 
 @asynccontextmanager

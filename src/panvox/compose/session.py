@@ -79,6 +79,7 @@ class Session:
         self.settings = settings
         self.store = store
         self.keeping = keeping
+        self.cache = shared.cache
         self.notes = notes
         self._shared = shared
         self._transport = transport

@@ -139,16 +139,23 @@ class Stack:
         return rule_for(entry.name, self._settings.retry, vendor_base=base)
 
     def _single(self, entry: Entry, *, fresh: bool) -> Model:
-        source = self._sources.get(entry.provider)
-        vendor = source.vendor if source else None
         return Cached(
             self._keyed(entry),
             identity=identity_of(entry),
             cache=self._shared.cache,
             flights=self._shared.flights,
-            mark=f"{vendor.dialect} {vendor.base_url}" if vendor else LOCAL,
+            mark=self._mark(entry),
             fresh=fresh,
         )
+
+    def _mark(self, entry: Entry) -> str:
+        """What an answer depends on besides the prompt and the model's name; no key, since all lead to it."""
+        if entry.provider == LOCAL:
+            local = self._settings.local
+            return f"{LOCAL} {local.weights} {local.context} {local.max_tokens}"
+        vendor = self._sources[entry.provider].vendor
+        quirks = vendor.quirks
+        return f"{vendor.dialect} {vendor.base_url} {quirks.body} {quirks.max_tokens}"
 
     def _keyed(self, entry: Entry, *, breaking: bool = True) -> Model:
         pool = self._pools.get(entry.provider)

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from panvox.limits.lessons import Lesson, Lessons, believed, merged
+from panvox.limits.standings import Entries
 from panvox.protocols import Scope, Unit
 
 FORM = 1
@@ -25,15 +26,6 @@ FORM = 1
 
 _AHEAD = 60.0  # seconds
 _MOST_BYTES = 64 * 2**20
-
-
-class Entries(msgspec.Struct, frozen=True, kw_only=True):
-    """What counts in a window of a scope: times in seconds since 1970, each with its amount, oldest first."""
-
-    scope: Scope
-    unit: Unit
-    seconds: float
-    log: tuple[tuple[float, int], ...]
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

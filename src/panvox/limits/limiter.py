@@ -136,6 +136,11 @@ class MemoryLimiter:
         waiting = sum(len(lane.places) for lane in self._lanes.values())
         return f"MemoryLimiter(scopes={len(self._lines)}, waiting={waiting})"
 
+    @property
+    def learns(self) -> bool:
+        """Whether somebody learns of limits, and says what holds."""
+        return self._learns
+
     def permit(self, demand: Demand) -> MemoryPermit:
         """See `Limiter`."""
         key = (demand.scopes, demand.model)

@@ -211,7 +211,7 @@ class BreakerSection(Section):
         0.5, description="share of failures in the last minute that opens it, from ten calls on"
     )
     pause: Annotated[float, Field(gt=0, le=60)] = Field(
-        5.0, description="seconds until it is tried, doubled with each failed try, 60 at most"
+        5.0, description="seconds until it is tried, doubled with each failed try, 50 at most"
     )
 
 
