@@ -188,6 +188,19 @@ def test_an_override_may_name_any_provider_of_the_settings() -> None:
         parse_provider_concurrency(["openai:2"], known=["work"])
 
 
+def test_settings_and_variables_say_the_same_and_the_command_line_wins(tmp_path: Path) -> None:
+    environ = {"PANVOX_LIMITS__PROVIDER_RPM": "openai:1000,gemini:60"}
+    said = load(explicit=None, cwd=tmp_path, environ=environ)
+    limits = limits_of(said, Overrides(requests={"gemini": 5}))
+    assert limits(Scope("provider", "openai")).windows == (minute(1000),)
+    assert limits(Scope("provider", "gemini")).windows == (minute(5),)
+    wrong = settings('[limits]\nprovider_concurrency = "opennai:3"\n', tmp_path)
+    with pytest.raises(
+        UsageError, match=r"limits.provider_concurrency 'opennai:3': .* did you mean openai\?"
+    ):
+        limits_of(wrong)
+
+
 # --- the page ---
 
 PAGE = Path(__file__).parents[1] / "docs" / "limits.md"

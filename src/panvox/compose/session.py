@@ -38,7 +38,7 @@ from panvox.compose.panels import Calls, Panels
 from panvox.compose.stack import Shared, Stack, identity_of
 from panvox.compose.watching import watched
 from panvox.engine import Member, Run, Turn
-from panvox.errors import SelectionError
+from panvox.errors import SelectionError, UsageError
 from panvox.limits.configured import NO_OVERRIDES, Overrides
 from panvox.messages import MemberEnded, Outcome, Prompt
 from panvox.policies.breaking import Breakers
@@ -106,10 +106,15 @@ class Session:
     def reload(self, settings: Settings) -> None:
         """Other settings from now on: limits at once, how calls are made with the next panel.
 
-        Providers, keys and ways out stay as they were when the session was opened.
+        Providers, keys and ways out stay as they were when the session was opened, and all does where the
+        limits make no sense.
         """
+        try:
+            self.keeping.configure(settings)
+        except UsageError as error:
+            self.notes.say(f"the settings have changed and are not used: {error}")
+            return
         self.settings = settings
-        self.keeping.configure(settings)
         self._till.configure(settings)
         self._stack = self._new_stack()
         self.notes.say(

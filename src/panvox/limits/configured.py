@@ -112,8 +112,17 @@ class ConfiguredLimits:
 
 
 def limits_of(settings: Settings, overrides: Overrides = NO_OVERRIDES) -> ConfiguredLimits:
-    """The limits that `settings` and the command line set, and those that ship where they say nothing."""
-    return ConfiguredLimits(settings, overrides)
+    """The limits that `settings` and the command line set, and those that ship where they say nothing.
+
+    Raises `UsageError` where `limits.provider_rpm` or `limits.provider_concurrency` cannot be read.
+    """
+    known = [provider.id for provider in settings.providers]
+    rpm, slots = settings.limits.provider_rpm, settings.limits.provider_concurrency
+    both = Overrides(
+        requests={**_by_provider("limits.provider_rpm", "openai:1000", rpm, known), **overrides.requests},
+        slots={**_by_provider("limits.provider_concurrency", "openai:20", slots, known), **overrides.slots},
+    )
+    return ConfiguredLimits(settings, both)
 
 
 def _configured(own: Terms, shipped: Terms = NOTHING) -> Configured:
