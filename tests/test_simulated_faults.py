@@ -260,8 +260,9 @@ async def test_trouble_behind_a_relay_is_the_upstreams(name: str) -> None:
             deadlines=Deadlines(),
         )
         with pytest.raises(Failure) as caught:
-            async with model.stream(Prompt.of(SUM)):
-                pass
+            async with model.stream(Prompt.of(SUM)) as events:
+                async for _ in events:
+                    pass
     fault = caught.value.fault
     assert (fault.code, fault.owner, fault.retry) == ("upstream", Owner.PROVIDER, Retry.LATER)
     assert fault.message.startswith("Acme: ")
