@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from panvox.limits.configured import Overrides, limits_of
 from panvox.limits.defaults import defaults
@@ -14,12 +16,14 @@ from panvox.limits.learning import Learning
 from panvox.limits.learnt_file import Known, LearntFile
 from panvox.limits.limiter import MemoryLimiter
 from panvox.limits.share import divided
-from panvox.limits.valkey import ValkeyPool
 from panvox.policies.breaking import Marks
 from panvox.protocols import Cache, Limits, Scope
 from panvox.settings import Settings
 from panvox.settings.places import learnt_limits_file
 from panvox.store import AnswerCache, NullCache, answers_path
+
+if TYPE_CHECKING:
+    from panvox.limits.valkey import ValkeyPool
 
 _MB = 1_000_000
 _OFTEN = 20.0  # seconds after which it is written down what was used and learnt: a crash loses no more
@@ -100,8 +104,10 @@ async def open_keeping(
         url, pool = settings.limits.url, None
         if url is not None:
             changes = _Changes(note)
+            # Only who shares limits needs it; it reads its script from the disk.
+            valkey = await asyncio.to_thread(import_module, "panvox.limits.valkey")
             pool = await stack.enter_async_context(
-                ValkeyPool(url.get_secret_value(), on_change=changes.heard)
+                valkey.ValkeyPool(url.get_secret_value(), on_change=changes.heard)
             )
             keeping = changes.keeping = Keeping(settings, overrides, known, pool=pool)
         else:
