@@ -35,7 +35,7 @@ class Keeping:
     def __init__(
         self, settings: Settings, overrides: Overrides, known: Known, *, pool: ValkeyPool | None = None
     ) -> None:
-        self.estimates = Estimates()
+        self.estimates = Estimates(known.estimates)
         self._overrides = overrides
         self._pool = pool
         self._configured = limits_of(settings, overrides)
@@ -138,7 +138,10 @@ async def _written_down(
 
     async def write() -> None:
         lessons, entries = keeping.learning.lessons(), keeping.limiter.entries(shortest=0.0)
-        if problem := await asyncio.to_thread(file.save, lessons, entries, now=time.time()):
+        estimated = dict(keeping.estimates.known)
+        if problem := await asyncio.to_thread(
+            file.save, lessons, entries, estimated=estimated, now=time.time()
+        ):
             note(problem)
 
     async def go_on() -> None:

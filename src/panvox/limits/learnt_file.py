@@ -11,12 +11,13 @@ import fcntl
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
+from panvox.limits import estimates
 from panvox.limits.lessons import Lesson, Lessons, believed, merged
 from panvox.limits.standings import Entries
 from panvox.protocols import Scope, Unit
@@ -29,10 +30,14 @@ _MOST_BYTES = 64 * 2**20
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is kept; `problem` is a sentence where the file could not be read."""
+    """All that is kept; `problem` is a sentence where the file could not be read.
+
+    `estimates` tells, by the name of a model, how many tokens prompts and answers take there.
+    """
 
     lessons: dict[Scope, tuple[Lesson, ...]] = {}
     entries: tuple[Entries, ...] = ()
+    estimates: dict[str, estimates.Known] = {}
     problem: str = ""
 
 
@@ -47,6 +52,7 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True):
     form: int
     learnt: tuple[_Learnt, ...] = ()
     used: tuple[Entries, ...] = ()
+    estimates: dict[str, estimates.Known] = {}
 
 
 class LearntFile:
@@ -65,22 +71,37 @@ class LearntFile:
         return Known(
             lessons=believed(known.lessons, now=now, max_age=self._max_age),
             entries=_counting(known.entries, now=now),
+            estimates=self._believed(known.estimates, now),
             problem=known.problem,
         )
 
-    def save(self, lessons: Lessons, entries: Iterable[Entries] = (), *, now: float) -> str:
+    def _believed(self, known: Mapping[str, estimates.Known], now: float) -> dict[str, estimates.Known]:
+        return {model: each for model, each in known.items() if now - each.at < self._max_age}
+
+    def save(
+        self,
+        lessons: Lessons,
+        entries: Iterable[Entries] = (),
+        *,
+        estimated: Mapping[str, estimates.Known] = {},
+        now: float,
+    ) -> str:
         """Add what this process learnt and used; returns why that was not possible, empty if it was.
 
-        Of two lessons about the same the younger one is kept. Of `entries`, which hold all that this process
-        knows of, those count as its own that are younger than what it loaded; they replace those that it
-        saved before.
+        Of two lessons about the same the younger one is kept, and so of what is `estimated` of a model. Of
+        `entries`, which hold all that this process knows of, those count as its own that are younger than
+        what it loaded; they replace those that it saved before.
         """
         ours = _logs(entries, after=self._loaded)
 
         def add(known: Known) -> Known:
             lessons_now = believed(merged(known.lessons, lessons), now=now, max_age=self._max_age)
             used = _together(_without(_logs(known.entries), self._added), ours)
-            return Known(lessons=lessons_now, entries=_counting(_entries(used), now=now, ahead=_AHEAD))
+            return Known(
+                lessons=lessons_now,
+                entries=_counting(_entries(used), now=now, ahead=_AHEAD),
+                estimates=self._believed(estimates.newest(known.estimates, estimated), now),
+            )
 
         problem = self._change(add)
         if not problem:
@@ -88,7 +109,7 @@ class LearntFile:
         return problem
 
     def forget(self, scopes: Iterable[Scope] | None = None) -> str:
-        """Drop what was learnt of `scopes`, of all without any; what was used stays used.
+        """Drop what was learnt of `scopes`, of all without any; what was used stays used, and estimates hold.
 
         Returns why that was not possible, empty if it was.
         """
@@ -96,7 +117,7 @@ class LearntFile:
 
         def drop(known: Known) -> Known:
             kept = {} if gone is None else {s: each for s, each in known.lessons.items() if s not in gone}
-            return Known(lessons=kept, entries=known.entries)
+            return Known(lessons=kept, entries=known.entries, estimates=known.estimates)
 
         return self._change(drop)
 
@@ -110,7 +131,11 @@ class LearntFile:
             return Known(problem=self._damaged(error))
         if document.form != FORM:
             return Known(problem=f"{self._path} was written by another version of panvox and is not used")
-        return Known(lessons={each.scope: each.lessons for each in document.learnt}, entries=document.used)
+        return Known(
+            lessons={each.scope: each.lessons for each in document.learnt},
+            entries=document.used,
+            estimates=document.estimates,
+        )
 
     def _damaged(self, error: Exception) -> str:
         why = error.strerror if isinstance(error, OSError) else "it is damaged"
@@ -122,7 +147,8 @@ class LearntFile:
             with self._alone():
                 known = change(self._read())
                 learnt = tuple(_Learnt(scope=s, lessons=each) for s, each in sorted(known.lessons.items()))
-                self._write(msgspec.json.encode(_Document(form=FORM, learnt=learnt, used=known.entries)))
+                document = _Document(form=FORM, learnt=learnt, used=known.entries, estimates=known.estimates)
+                self._write(msgspec.json.encode(document))
         except OSError as error:
             return f"what was learnt of limits cannot be kept in {self._path} ({error.strerror})"
         return ""
