@@ -74,7 +74,7 @@ def test_a_call_given_back_was_never_there() -> None:
     gone = taken(minute, 0.0, tokens=100)
     gone.give_back()
     gone.leave(0.0)
-    assert (minute.inside, minute.used("requests", 60.0), minute.used("tokens", 60.0)) == (0, 0, 0)
+    assert (minute.inside, minute.used("requests", 60.0, 0.0), minute.used("tokens", 60.0, 0.0)) == (0, 0, 0)
     assert minute.room(call(minute, tokens=100), 0.0)
 
 
@@ -164,7 +164,7 @@ def test_other_limits_keep_what_was_taken() -> None:
         answered(changed, 0.0)
     waiting = taken(changed, 1.0)
     changed.configure(Limits(windows=(Window("requests", 5, 60.0), Window("requests", 5, 30.0))), 2.0)
-    assert (changed.used("requests", 60.0), changed.used("requests", 30.0)) == (5, 5)
+    assert (changed.used("requests", 60.0, 0.0), changed.used("requests", 30.0, 0.0)) == (5, 5)
     assert not changed.room(call(changed), 2.0)
     waiting.answered(2.0)
     waiting.leave(2.0)

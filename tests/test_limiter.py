@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from panvox.errors import Fault, RateLimited, TimedOut, Unreachable
 from panvox.limits import MemoryLimiter
 from panvox.limits.books import GRACE, LATEST, PASSES, Book, Call, slack
+from panvox.limits.learning import AT_ONCE, START, Learning
 from panvox.limits.limiter import MemoryPermit
 from panvox.limits.line import State
 from panvox.messages import Rate, ReplyBegan, Usage
@@ -452,11 +453,18 @@ class Teacher:
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        took: float,
     ) -> Any:
         if scope == ACCOUNT:
             self.told.append(("replied", scope, in_flight))
             return self.foreign
         return None
+
+    def unrefused(self, scope: Scope, *, now: float, since: float) -> float | None:
+        return None
+
+    def needed(self, scope: Scope, unit: Unit, amount: int) -> None:
+        """Nothing gives way."""
 
     def failed(
         self, scope: Scope, fault: Fault, *, now: float, in_flight: int, sent: Sequence[tuple[float, int]]
@@ -508,6 +516,107 @@ async def test_what_others_use_counts_until_it_has_gone() -> None:
     teacher.foreign = None
     assert await make_call(limiter, demand("a", ACCOUNT)) == pytest.approx(20, abs=0.1)
     first.close()
+
+
+# --- with what is learnt ---
+
+
+async def test_a_hundred_calls_that_think_for_a_minute_are_on_their_way_within_seconds() -> None:
+    limiter = limiter_of({}, learner=Learning())
+
+    async def call(name: str) -> float:
+        permit = limiter.permit(demand(name, ACCOUNT))
+        await wait_granted(permit)
+        went = now()
+        await asyncio.sleep(60)
+        permit.replied(ReplyBegan())
+        permit.close()
+        return went
+
+    times = sorted(await all_of([call(f"m{number}") for number in range(100)]))
+    assert times[START] == pytest.approx(AT_ONCE, abs=0.1)
+    assert times[-1] <= 6.5
+    assert at_rest(limiter)
+
+
+class Asked(Learning):
+    """Counts how often it is asked for more slots."""
+
+    times = 0
+
+    def unrefused(self, scope: Scope, *, now: float, since: float) -> float | None:
+        self.times += 1
+        return super().unrefused(scope, now=now, since=since)
+
+
+async def test_nobody_asks_again_and_again_for_more_slots_where_they_are_known() -> None:
+    learning = Asked()
+    limiter = limiter_of({ACCOUNT: Limits(slots=1)}, learner=learning)
+    assert await all_of([make_call(limiter, demand("a", ACCOUNT), lasts=50) for _ in range(2)]) == [0, 50]
+    assert learning.times <= 2
+
+
+@dataclass
+class TokenProvider:
+    """Takes so many tokens in any minute; tells of nothing but refusals, and when to come back."""
+
+    amount: int
+    log: list[tuple[float, int]] = field(default_factory=list)
+    refused: int = 0
+
+    def take(self, tokens: int) -> Fault | None:
+        counted = [(time, taken) for time, taken in self.log if time > now() - 60]
+        if sum(taken for _, taken in counted) + tokens > self.amount:
+            self.refused += 1
+            wait = counted[0][0] + 60 - now() if counted else 1.0
+            return RateLimited("Too many tokens.", status=429, code="tokens", wait=wait).fault
+        self.log.append((now(), tokens))
+        return None
+
+
+async def _with_tokens(limiter: MemoryLimiter, provider: TokenProvider, tokens: int) -> None:
+    """One call, made until it is answered."""
+    while True:
+        permit = limiter.permit(demand("a", ACCOUNT, tokens=tokens))
+        await wait_granted(permit)
+        await asyncio.sleep(0.05)
+        refused = provider.take(tokens)
+        permit.replied(ReplyBegan(accepted=refused is None))
+        if refused is not None:
+            permit.failed(refused)
+            permit.close()
+            continue
+        await asyncio.sleep(0.5)
+        permit.used(Usage(prompt_tokens=tokens))
+        permit.close()
+        return
+
+
+async def test_an_unknown_limit_of_tokens_is_learnt_from_what_was_used_and_then_kept() -> None:
+    provider = TokenProvider(10_000)
+    learning = Learning()
+    limiter = limiter_of({}, learner=learning)
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(100):
+            tasks.create_task(_with_tokens(limiter, provider, 300 + 100 * (number % 5)))
+    window = next(each for each in learning.effective(ACCOUNT, NOTHING).windows if each.unit == "tokens")
+    assert 7_000 <= window.amount <= 10_000
+    assert provider.refused <= 10
+    before = provider.refused
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(100):
+            tasks.create_task(_with_tokens(limiter, provider, 500))
+    assert provider.refused == before
+
+
+async def test_a_call_larger_than_what_was_learnt_of_tokens_goes_out_all_the_same() -> None:
+    provider = TokenProvider(1_000)
+    limiter = limiter_of({}, learner=Learning())
+    await _with_tokens(limiter, provider, 600)
+    await _with_tokens(limiter, provider, 500)  # is refused, and goes out a minute later
+    assert provider.refused == 1
+    await _with_tokens(limiter, provider, 900)
+    assert provider.refused == 1
 
 
 # --- over process starts, and how limits stand ---
@@ -752,7 +861,7 @@ async def test_what_was_used_and_what_never_went_out_is_told_to_the_pool() -> No
     second = limiter.permit(demand("a", PROVIDER, tokens=70))
     assert await second.wait() is None
     second.close()
-    assert pool.books[PROVIDER].used("tokens", 60.0) == 30
+    assert pool.books[PROVIDER].used("tokens", 60.0, now()) == 30
 
 
 # --- whatever happens ---

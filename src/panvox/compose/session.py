@@ -346,6 +346,7 @@ async def open_session(
         open_keeping(known, overrides, note=notes.say) as keeping,
         Breakers(rule, marks=keeping.marks) as breakers,
     ):
+        keeping.breakers = breakers
         shared = Shared(
             limiter=keeping.limiter,
             estimates=keeping.estimates,

@@ -427,10 +427,14 @@ class Book:
 
     def never(self, call: Call) -> What | None:
         """What `call` needs more of than these limits can ever give."""
-        for log in self.logs:
-            if call.amounts[log.index] > log.amount:
-                return "tokens" if log.index else "requests"
+        for unit, _ in self.beyond(call):
+            return "tokens" if _UNITS[unit] else "requests"
         return "slots" if self._slots < 1 else None
+
+    def beyond(self, call: Call) -> list[tuple[Unit, int]]:
+        """The units of which `call` needs more than a window ever holds, and how much it needs."""
+        amounts = call.amounts
+        return [(log.unit, amounts[log.index]) for log in self.logs if amounts[log.index] > log.amount]
 
     def wait(self, call: Call, now: float, ahead: int = 0) -> Wait | None:
         """What `call` waits longest for, if `ahead` others like it go first; None if it may go out."""
@@ -474,7 +478,7 @@ class Book:
         """When time alone may make room for `call`; None if it waits for others to leave."""
         self.bring_up(now)
         times = [self._opens, *(self._fits_at(log, call.amounts[log.index]) for log in self.logs)]
-        if self.inside >= self._slots or not self._may_load(call.model):
+        if self.full or not self._may_load(call.model):
             if not self._leaving:
                 return None
             times.append(self._leaving[0][0])
@@ -482,9 +486,30 @@ class Book:
 
     # --- looking in ---
 
-    def used(self, unit: Unit, seconds: float) -> int:
-        """What counts in one window; 0 if there is no such window."""
-        return next((log.used for log in self.logs if (log.unit, log.seconds) == (unit, seconds)), 0)
+    def used(self, unit: Unit, seconds: float, now: float) -> int:
+        """What counts in one window; where there is no such window, what would, as far as is remembered.
+
+        Without a window that is what was taken on, and at least the largest single call, refused ones too.
+        """
+        for log in self.logs:
+            if (log.unit, log.seconds) == (unit, seconds):
+                return log.used
+        index, taken, largest = _UNITS[unit], 0, 0
+        for call in reversed(self._history):
+            if call.at <= now - seconds:
+                break
+            largest = max(largest, call.amounts[index])
+            taken += 0 if call.void or call.refused else call.amounts[index]
+        return max(taken, largest)
+
+    @property
+    def full(self) -> bool:
+        """Whether no slot is free."""
+        return self.inside >= self._slots
+
+    def midst(self) -> float:
+        """The time before which more than half of the calls on their way went out, or a later one."""
+        return self._history[-min(len(self._history), self.inside // 2 + 1)].at if self._history else -inf
 
     def sent(self) -> list[tuple[float, int]]:
         """Times of the calls that went out, those that were refused too, oldest first, each with a 1."""

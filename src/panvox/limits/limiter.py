@@ -4,7 +4,8 @@
       MemoryPermit  one call's place in the line, and then its right to go out
 
 Nothing polls. A line is looked at when something of its scope is given back, when its limits change, and at
-the moment when the first that is parked there fits: one timer a scope at most.
+the moment when the first that is parked there fits: one timer a scope at most. A second one rings while calls
+wait for slots of which nobody knows how many there are, at the moments when more of them may be tried.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from itertools import count
 from math import inf
 
 from panvox.errors import Category, Fault
-from panvox.limits.books import TICK, Call
+from panvox.limits.books import TICK, Book, Call
 from panvox.limits.hooks import Learner, Pool, Unlearning
 from panvox.limits.line import Lane, Line, Place, State
 from panvox.limits.standings import Entries, Standing, WindowUse, learnt
 from panvox.messages import ReplyBegan, Usage
-from panvox.protocols import Demand, Hold, Limits, Scope, Window
+from panvox.protocols import Demand, Hold, Limits, Scope, Unit, Window
 
 __all__ = ["MemoryLimiter", "MemoryPermit"]
 
@@ -179,7 +181,7 @@ class MemoryLimiter:
             return
         permit.state = State.WAITING
         lane.join(permit)
-        if any(line.book.never(permit.call) for line in lane.lines):
+        if self._never(permit, now):
             self._exclude(permit, now)
         elif lane.first is permit:
             self._advance(lane, now)
@@ -206,7 +208,7 @@ class MemoryLimiter:
             blocker = self._blocker(place, now)
             if blocker is None:
                 self._let_out(place, now)
-            elif blocker.book.never(place.call):
+            elif blocker.book.never(place.call) and self._never(place, now):
                 self._exclude(place, now)
             else:
                 self._park(place, blocker, now)
@@ -228,6 +230,17 @@ class MemoryLimiter:
             waiting.tell(line.wait(waiting, now), now)
         if line.first(now) is place:
             self._set_timer(line, now)
+
+    def _never(self, place: Place, now: float) -> bool:
+        """Whether no waiting helps, even where what was learnt gives way."""
+        lane = place.lane
+        if not any(line.book.never(place.call) for line in lane.lines):
+            return False
+        for line in lane.lines:
+            for unit, amount in line.book.beyond(place.call):
+                self._learner.needed(line.book.scope, unit, amount)
+        self._heed(lane)
+        return any(line.book.never(place.call) for line in lane.lines)
 
     def _exclude(self, place: Place, now: float) -> None:
         """No waiting helps: it is told so, and is in nobody's way."""
@@ -263,10 +276,28 @@ class MemoryLimiter:
             timer.cancel()
         if opens is not None and opens < inf and self._loop is not None:
             line.timer = self._loop.call_at(max(opens, now + TICK), self._ring, line)
+        if first is not None and line.growth is None and self._learns:
+            self._await_growth(line, first, now)
 
     def _ring(self, line: Line) -> None:
         line.timer = None
         self._serve(line, self._now())
+
+    def _await_growth(self, line: Line, first: Place, now: float) -> None:
+        """Where calls wait for slots: look again when there may be more of them."""
+        book = line.book
+        if not book.full and not first.waits_for(book.scope, "slots"):
+            return
+        wait = self._learner.unrefused(book.scope, now=now, since=book.midst())
+        if wait is not None and self._loop is not None:
+            line.growth = self._loop.call_at(now + max(wait, TICK), self._look_for_growth, line)
+
+    def _look_for_growth(self, line: Line) -> None:
+        line.growth, now = None, self._now()
+        if (first := line.first(now)) is not None:
+            self._await_growth(line, first, now)
+            self._heed(first.lane)
+            self._serve(line, now)
 
     def withdraw(self, place: Place, *, asking: bool) -> None:
         """A call that has not gone out goes no more."""
@@ -355,10 +386,13 @@ class MemoryLimiter:
         if self._pool is not None:
             self._pool.replied(permit.name)
         if self._learns:
-            self._learn_from(permit.lane, reply, now)
+            self._learn_from(permit.lane, reply, now, now - permit.call.at)
         self._look(permit.lane, now)
 
-    def _learn_from(self, lane: Lane, reply: ReplyBegan, now: float) -> None:
+    def _used(self, book: Book, unit: Unit, seconds: float) -> int:
+        return book.used(unit, seconds, self._now())
+
+    def _learn_from(self, lane: Lane, reply: ReplyBegan, now: float, took: float) -> None:
         for book in lane.books:
             foreign = self._learner.replied(
                 book.scope,
@@ -366,7 +400,8 @@ class MemoryLimiter:
                 accepted=reply.accepted,
                 now=now,
                 in_flight=book.inside,
-                used=book.used,
+                used=partial(self._used, book),
+                took=took,
             )
             if foreign is not None:
                 window = Window(foreign.unit, foreign.amount, foreign.seconds)

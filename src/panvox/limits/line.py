@@ -61,6 +61,10 @@ class Place:
         self._told_until = -inf
         self._future: asyncio.Future[None] | None = None
 
+    def waits_for(self, scope: Scope, what: What) -> bool:
+        """Whether that is why it waits, as it was told."""
+        return self._told == (scope, what)
+
     def tell(self, hold: Hold, now: float) -> None:
         """Say why it waits, if the reason is another than before, or will certainly last longer than said."""
         reason = (hold.scope, hold.what)
@@ -89,16 +93,18 @@ _Entry = tuple[int, int, "Place"]
 class Line:
     """The line before one scope: the first calls of lanes that are `parked` here, a heap by their arrival.
 
-    `waiting` counts them and all who stand behind them in their lanes.
+    `waiting` counts them and all who stand behind them in their lanes. `timer` rings when the first may fit,
+    `growth` when there may be more slots because no call was refused.
     """
 
-    __slots__ = ("_gone", "book", "configured", "parked", "timer", "waiting")
+    __slots__ = ("_gone", "book", "configured", "growth", "parked", "timer", "waiting")
 
     def __init__(self, scope: Scope, configured: Limits, effective: Limits) -> None:
         self.book = Book(scope, effective)
         self.configured = configured
         self.waiting = 0
         self.timer: asyncio.TimerHandle | None = None
+        self.growth: asyncio.TimerHandle | None = None
         self.parked: list[_Entry] = []
         self._gone = 0
 
