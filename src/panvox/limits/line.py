@@ -39,6 +39,7 @@ class Place:
     __slots__ = (
         "_future",
         "_told",
+        "_told_certain",
         "_told_until",
         "arrival",
         "call",
@@ -58,15 +59,18 @@ class Place:
         self.ticket = 0
         self.news: Hold | None = None
         self._told: tuple[Scope, What] | None = None
+        self._told_certain = False
         self._told_until = -inf
         self._future: asyncio.Future[None] | None = None
 
     def tell(self, hold: Hold, now: float) -> None:
-        """Say why it waits, if the reason is another than before, or will certainly last longer than said."""
+        """Say why it waits: where that is another reason than before, or a time that is now certain."""
         reason = (hold.scope, hold.what)
         until = -inf if hold.seconds is None else now + hold.seconds
-        if reason != self._told or (hold.certain and until > self._told_until + _REVISED):
+        surer = hold.certain and (not self._told_certain or until > self._told_until + _REVISED)
+        if reason != self._told or surer:
             self._told, self._told_until, self.news = reason, until, hold
+            self._told_certain = hold.certain
             self.wake()
 
     def wake(self) -> None:
