@@ -13,7 +13,7 @@ from panvox.compose.conversation import Result
 from panvox.compose.session import Session
 from panvox.messages import Attempt
 from panvox.settings import Settings, load
-from panvox.simulator import Fleet, Latency, Simulator, VirtualModel, VirtualProvider, settings_for
+from panvox.simulator import Fleet, Latency, Simulator, VirtualModel, VirtualProvider, settings_for, simulate
 
 SUM = "What is 17 + 25?"
 BRIEF = Latency(first_token=0.01, spread=0, slow_share=0, rate=4_000)
@@ -77,6 +77,18 @@ async def session_of(
     settings = await settings_of(folder, fleet, simulator, rows=rows, more=more, environ=environ)
     async with panvox.open(settings) as session:
         yield session
+
+
+@asynccontextmanager
+async def served(
+    folder: Path, fleet: Fleet, *, rows: Mapping[str, str] | None = None, more: str = ""
+) -> AsyncIterator[tuple[Session, Simulator]]:
+    """A session with such settings, and the fleet that it asks."""
+    async with (
+        simulate(fleet) as simulator,
+        session_of(folder, fleet, simulator, rows=rows, more=more) as session,
+    ):
+        yield session, simulator
 
 
 async def ask_all(session: Session, questions: Sequence[str], **asking: object) -> list[Result]:

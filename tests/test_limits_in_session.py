@@ -27,6 +27,7 @@ from tests.flows import (
     ask_all,
     attempts_of,
     host,
+    served,
     session_of,
     settings_of,
     states_of,
@@ -258,7 +259,7 @@ async def test_what_was_learnt_is_shown_and_can_be_forgotten(
 ) -> None:
     fleet = Fleet((limited(host("oak"), requests=(Window(40, HOUR),)),))
     monkeypatch.chdir(tmp_path)
-    async with simulate(fleet) as simulator, session_of(tmp_path, fleet, simulator) as session:
+    async with served(tmp_path, fleet) as (session, _simulator):
         await ask_all(session, sums(2))
 
     def shown(*arguments: str) -> tuple[int, str]:
