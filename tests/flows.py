@@ -32,17 +32,23 @@ def host(name: str, *models: str, **provider: object) -> VirtualProvider:
 def write_settings(
     folder: Path, fleet: Fleet, simulator: Simulator, *, rows: Mapping[str, str] | None = None, more: str = ""
 ) -> Path:
-    """A settings file for `fleet`, with lines for some providers; one that says `free` speaks for itself."""
+    """A settings file for `fleet`, with lines for some providers, which win over what is usual."""
     text = settings_for(fleet, url=simulator.url)
     for name, lines in (rows or {}).items():
         head, _, tail = text.partition(f'id = "{name}"\n')
         own, blank, others = tail.partition("\n\n")
-        if "free = " in lines:
-            own = own.replace("free = true", "")
+        said = [line for line in own.splitlines() if line.partition(" = ")[0] not in replaced(lines)]
+        own = "\n".join(said)
         text = f'{head}id = "{name}"\n{lines}\n{own}{blank}{others}'
     file = folder / "panvox.toml"
     file.write_text(f"{text}\n[store]\npath = 'runs.db'\n{more}")
     return file
+
+
+def replaced(lines: str) -> set[str]:
+    """The usual settings that these lines of a provider leave no room for."""
+    said = {line.partition(" = ")[0] for line in lines.splitlines()}
+    return {"free"} & said | ({"key_env"} if "keys" in said else set())
 
 
 async def settings_of(

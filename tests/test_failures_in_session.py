@@ -49,7 +49,7 @@ async def test_a_member_whose_provider_is_out_is_answered_by_the_same_weights_el
 ) -> None:
     oak, elm, ash = host("oak", NOVA), host("elm", NOVA), host("ash", "opal-1-pro")
     fleet = with_outages(Fleet((oak, elm, ash)), [f"oak:0-9999{how}"])
-    async with served(tmp_path, fleet, rows=named(oak, elm, ash)) as (session, _simulator):
+    async with served(tmp_path, fleet, rows=named(oak, elm, ash)) as (session, _):
         async with session.stream(SUM, models=["oak/*", "ash/*"]) as turn:
             notes = [event.text async for event in turn if isinstance(event, Note)]
         stored = await session.store.run(turn.run)
@@ -70,7 +70,7 @@ async def test_weights_that_vote_already_have_one_vote_whoever_answers_for_them(
     oak, elm, fir = host("oak", NOVA), host("elm", NOVA), host("fir", NOVA)
     ash = host("ash", "opal-1-pro")
     fleet = fleet_of(oak, elm, fir, ash, out=["oak"])
-    async with served(tmp_path, fleet, rows=named(oak, elm, fir, ash)) as (session, _simulator):
+    async with served(tmp_path, fleet, rows=named(oak, elm, fir, ash)) as (session, _):
         result = await session.ask(SUM, models=["oak/*", "elm/*", "ash/*"])
     assert result.states == {"answered": 3}
     assert by_name(result)[f"oak/{NOVA}"].speaker.name == f"fir/{NOVA}"  # elm votes for itself
@@ -107,7 +107,7 @@ async def test_the_shipped_chain_goes_on_without_what_is_not_on_offer(tmp_path: 
     oak, elm = host("oak", "moonshotai/kimi-k2-0905"), host("elm", "glm-4.7")
     fleet = fleet_of(oak, elm, out=["oak"])
     async with (
-        served(tmp_path, fleet, rows=named(oak, elm)) as (session, _simulator),
+        served(tmp_path, fleet, rows=named(oak, elm)) as (session, _),
         session.stream(SUM, chain="default") as turn,
     ):
         notes = [event.text async for event in turn if isinstance(event, Note)]
@@ -151,7 +151,7 @@ async def test_a_refusal_is_stood_in_for_without_waiting_for_its_end(tmp_path: P
 async def test_dead_providers_one_after_the_other_are_told_of_in_one_failure(tmp_path: Path) -> None:
     trees = [host(name, NOVA) for name in ("oak", "elm", "fir", "ash")]
     fleet = with_outages(Fleet(tuple(trees)), (f"{tree.name}:0-9999:gone" for tree in trees))
-    async with served(tmp_path, fleet, rows=named(*trees), more=ONCE) as (session, _simulator):
+    async with served(tmp_path, fleet, rows=named(*trees), more=ONCE) as (session, _):
         result = await session.ask(SUM, models=["oak/*"])
     (outcome,) = result.outcomes
     assert outcome.fault is not None
@@ -195,7 +195,7 @@ async def test_while_a_model_is_left_alone_others_stand_in_without_asking_it(tmp
 async def test_a_callers_own_mistakes_leave_nobody_alone(tmp_path: Path) -> None:
     fleet = Fleet((host("oak", NOVA),)).with_faults({f"oak/{NOVA}": find_fault("bad-request")})
     more = f"{PLAIN}[breaker]\nfailures = 2\n"
-    async with served(tmp_path, fleet, more=more) as (session, _simulator):
+    async with served(tmp_path, fleet, more=more) as (session, _):
         assert await ask_often(session, 5) == ["invalid_request"] * 5
 
 

@@ -259,7 +259,7 @@ async def test_what_was_learnt_is_shown_and_can_be_forgotten(
 ) -> None:
     fleet = Fleet((limited(host("oak"), requests=(Window(40, HOUR),)),))
     monkeypatch.chdir(tmp_path)
-    async with served(tmp_path, fleet) as (session, _simulator):
+    async with served(tmp_path, fleet) as (session, _):
         await ask_all(session, sums(2))
 
     def shown(*arguments: str) -> tuple[int, str]:

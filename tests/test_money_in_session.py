@@ -137,7 +137,7 @@ async def test_a_stand_in_costs_what_it_costs_and_that_is_counted_for_the_member
     oak, elm = host("oak", NOVA), host("elm", NOVA)
     fleet = with_outages(Fleet((oak, elm)), ["oak:0-9999"])
     more = costs(oak=1, elm=2.5)
-    async with served(tmp_path, fleet, rows=paid(oak, elm), more=more) as (session, _simulator):
+    async with served(tmp_path, fleet, rows=paid(oak, elm), more=more) as (session, _):
         async with session.stream(SUM, models=["oak/*"]) as turn:
             notes = [event.text async for event in turn if isinstance(event, Note)]
         assert await spent(session) == Decimal("2.5")

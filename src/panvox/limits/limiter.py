@@ -359,7 +359,7 @@ class MemoryLimiter:
         self._look(permit.lane, now)
 
     def _learn_from(self, lane: Lane, reply: ReplyBegan, now: float) -> None:
-        for book in lane.books:
+        for book in lane.learning:
             foreign = self._learner.replied(
                 book.scope,
                 reply.rates,
@@ -415,7 +415,7 @@ class MemoryLimiter:
             call.broken_off(now)
         self._close_in_pool(permit, aborted=aborted)
         if self._learns and permit.accepted and permit.fault is None and not aborted:
-            for book in permit.lane.books:
+            for book in permit.lane.learning:
                 self._learner.answered(book.scope, now=now, in_flight=book.inside)
             self._heed(permit.lane)
         call.leave(now, aborted=aborted and not call.void)

@@ -173,14 +173,17 @@ def _is_here(entry: _Entry) -> bool:
 class Lane:
     """Calls that need the same, in the order in which they came; the first is parked, or asks a pool.
 
-    `untold` have not been told why they wait.
+    `untold` have not been told why they wait. `learning` are the books that replies teach: a model that has
+    several accounts is learnt of for each by itself.
     """
 
-    __slots__ = ("books", "lines", "parked_at", "places", "untold")
+    __slots__ = ("books", "learning", "lines", "parked_at", "places", "untold")
 
     def __init__(self, lines: tuple[Line, ...]) -> None:
         self.lines = lines
         self.books = tuple(line.book for line in lines)
+        several = any(book.scope.kind == "account model" for book in self.books)
+        self.learning = tuple(book for book in self.books if not several or book.scope.kind != "model")
         self.places: OrderedDict[int, Place] = OrderedDict()
         self.parked_at: Line | None = None
         self.untold: list[Place] = []
