@@ -15,7 +15,7 @@ import pytest
 
 from panvox.compose.conversation import Result
 from panvox.compose.session import Session
-from panvox.messages import RunEvent
+from panvox.messages import MemberWaiting, RunEvent
 from panvox.simulator import Fleet, Limits, Simulator, Tells, VirtualProvider, Window, simulate
 from tests.flows import PLAIN, SUM, attempts_of, host, session_of, sums
 
@@ -107,6 +107,24 @@ async def test_keys_of_one_account_share_its_limits_and_those_of_two_do_not(tmp_
             results = [await session.ask(question, deadline=20) for question in sums(5)]
         assert [result.states for result in results].count({"answered": 1}) == answered
         assert simulator.stats().violations == 0
+
+
+async def test_while_one_account_has_no_room_the_other_is_used_and_only_then_is_waited(
+    tmp_path: Path,
+) -> None:
+    rows = {"oak": f"{TWO_ACCOUNTS}\naccount_limits = {{requests = '1/minute'}}"}
+    oak = replace(host("oak"), key_limits=Limits(requests=(Window(1, 60.0),)))
+    async with keyed(tmp_path, oak, rows=rows, first="sk-1", second="sk-2") as (session, simulator):
+        one, two, three = sums(3)
+        assert used(await session.ask(one)) == [("work", "answered")]
+        async with session.stream(two) as turn:
+            events = [event async for event in turn]
+        assert not any(isinstance(event, MemberWaiting) for event in events)
+        assert [attempt.key for outcome in turn.outcomes for attempt in outcome.attempts] == ["home"]
+        async with session.stream(three) as turn:
+            wait = await anext(event async for event in turn if isinstance(event, MemberWaiting))
+        assert wait.reason.startswith("oak/one")  # it was used first, and so it is free first
+    assert simulator.stats().violations == 0
 
 
 async def test_a_backup_is_used_when_nothing_else_is_left(tmp_path: Path) -> None:
