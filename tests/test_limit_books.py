@@ -78,6 +78,27 @@ def test_a_call_given_back_was_never_there() -> None:
     assert minute.room(call(minute, tokens=100), 0.0)
 
 
+def test_a_call_given_back_does_not_come_back_later() -> None:
+    minute = book(Window("requests", 1, 60.0))
+    gone = taken(minute, 0.0)
+    gone.give_back()
+    for now in (LATEST, LATEST + 61.0):
+        minute.bring_up(now)
+        assert minute.used("requests", 60.0) == 0
+    gone.leave(LATEST + 61.0)
+
+
+def test_a_call_that_a_new_window_does_not_remember_changes_nothing_in_it() -> None:
+    long = book()
+    first = taken(long, 0.0, tokens=5)
+    first.answered(0.0)
+    for _ in range(5000):
+        answered(long, 0.0)
+    long.configure(Limits(windows=(Window("tokens", 100, 60.0),)), 0.0)
+    first.change((1, 50, 50, 0))
+    assert long.used("tokens", 60.0) == 0
+
+
 def test_tokens_are_corrected_where_they_were_entered() -> None:
     minute = book(Window("tokens", 100, 60.0))
     first = taken(minute, 0.0, tokens=80)
@@ -148,6 +169,25 @@ def test_other_limits_keep_what_was_taken() -> None:
     waiting.answered(2.0)
     waiting.leave(2.0)
     assert changed.room(call(changed), 60.25)
+
+
+def test_a_new_window_knows_when_the_calls_before_it_were_made() -> None:
+    changed = book()
+    answered(changed, 20.0)
+    changed.configure(Limits(windows=(Window("requests", 1, 30.0),)), 25.0)
+    assert not changed.room(call(changed), 49.9)
+    assert changed.room(call(changed), 50.1)
+
+
+def test_a_head_that_comes_after_all_moves_the_entry_to_its_permit() -> None:
+    minute = book(Window("requests", 1, 60.0))
+    slow = taken(minute, 0.0)
+    minute.bring_up(LATEST)
+    slow.answered(LATEST + 2.0)
+    assert not minute.room(call(minute), 60.2)
+    assert minute.room(call(minute), 60.25)
+    minute.bring_up(200.0)
+    assert minute.used("requests", 60.0) == 0
 
 
 def test_of_two_windows_of_one_kind_the_smaller_holds() -> None:

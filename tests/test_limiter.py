@@ -123,6 +123,15 @@ async def test_three_hundred_calls_take_no_longer_than_the_windows_make_them() -
     assert max(times) <= (240 + 22) * 1.01
 
 
+async def test_a_head_lets_the_next_out_sooner_than_silence() -> None:
+    limiter = limiter_of({PROVIDER: Limits(windows=(Window("requests", 1, 1.0),))})
+    first = limiter.permit(demand("a", PROVIDER))
+    await first.wait()
+    asyncio.get_running_loop().call_later(0.5, first.replied, ReplyBegan())
+    assert await make_call(limiter, demand("a", PROVIDER)) == pytest.approx(1.01, abs=0.002)
+    first.close()
+
+
 async def test_only_what_is_not_used_is_given_back() -> None:
     limiter = limiter_of({PROVIDER: Limits(windows=(Window("tokens", 100, 60.0),))})
     first = limiter.permit(demand("a", PROVIDER, tokens=90))
@@ -320,6 +329,33 @@ async def test_a_waiter_that_is_cancelled_makes_way() -> None:
             await make_call(limiter, demand("b", PROVIDER, tokens=100))
     assert await make_call(limiter, demand("c", PROVIDER, tokens=40)) == 5
     first.close()
+
+
+async def test_who_stood_behind_a_cancelled_waiter_goes_at_once() -> None:
+    limiter = limiter_of({PROVIDER: Limits(windows=(Window("tokens", 100, 60.0),))})
+    first = limiter.permit(demand("a", PROVIDER, tokens=60))
+    await first.wait()
+    large = limiter.permit(demand("b", PROVIDER, tokens=100))
+    await large.wait()
+    asyncio.get_running_loop().call_later(5, large.close)
+    assert await make_call(limiter, demand("c", PROVIDER, tokens=40)) == 5
+    first.close()
+
+
+async def test_those_who_have_gone_from_a_line_take_no_memory() -> None:
+    limiter = limiter_of({PROVIDER: Limits(slots=1)})
+    first, second = limiter.permit(demand("a", PROVIDER)), limiter.permit(demand("b", PROVIDER))
+    await first.wait()
+    await second.wait()
+    for number in range(1000):
+        permit = limiter.permit(demand(f"m{number}", PROVIDER))
+        await permit.wait()
+        permit.close()
+    assert len(second.lane.lines[-1].parked) < 50
+    assert next(each.waiting for each in limiter.standing() if each.scope == PROVIDER) == 1
+    first.close()
+    assert await second.wait() is None
+    second.close()
 
 
 async def test_a_permit_granted_at_the_moment_of_its_cancellation_is_not_lost() -> None:
@@ -570,7 +606,8 @@ class SharedBooks:
         for book in books:
             if (wait := book.wait(entered, now())) is not None:
                 await asyncio.sleep(self.delay / 2)
-                return Hold(scope=book.scope, what=wait.what, seconds=wait.seconds)
+                seconds = inf if book.never(entered) else wait.seconds
+                return Hold(scope=book.scope, what=wait.what, seconds=seconds)
         entered.take(now())
         self.calls[call] = (entered, demand)
         await asyncio.sleep(self.delay / 2)
@@ -649,6 +686,64 @@ async def test_calls_of_one_lane_ask_the_pool_in_their_order() -> None:
     times = await all_of([make_call(limiter, demand("a", PROVIDER), lasts=3) for _ in range(6)])
     assert times == sorted(times)
     assert pool.at_rest
+
+
+async def test_a_call_is_booked_when_the_pool_has_let_it_out_and_not_before() -> None:
+    pool = SharedBooks(delay=2.0)
+    pool.books[PROVIDER] = Book(PROVIDER, NOTHING)
+    limiter = limiter_of({PROVIDER: Limits(windows=(Window("requests", 1, 60.0),))}, pool=pool)
+    await make_call(limiter, demand("a", PROVIDER))
+    assert await make_call(limiter, demand("a", PROVIDER)) == pytest.approx(2 + 60 + 2, abs=0.01)
+
+
+async def test_those_behind_one_that_the_pool_refuses_are_told_why() -> None:
+    pool = SharedBooks()
+    limits = {PROVIDER: Limits(windows=(Window("requests", 1, 60.0),))}
+    await make_call(limiter_of(limits, pool=pool), demand("a", PROVIDER))
+    limiter = limiter_of(limits, pool=pool)
+    permits = [limiter.permit(demand("a", PROVIDER)) for _ in range(3)]
+    async with asyncio.TaskGroup() as tasks:
+        told = [tasks.create_task(permit.wait()) for permit in permits]
+    assert [hold.reason for task in told if (hold := task.result())] == ["openai requests"] * 3
+    assert now() < 2
+    for permit in permits:
+        permit.close()
+
+
+async def test_those_who_came_while_the_pool_was_asked_are_told_why_they_wait() -> None:
+    limiter = limiter_of({PROVIDER: Limits(slots=1)}, pool=SharedBooks())
+    permits = [limiter.permit(demand("a", PROVIDER)) for _ in range(4)]
+    async with asyncio.TaskGroup() as tasks:
+        told = [tasks.create_task(permit.wait()) for permit in permits]
+    assert [hold.reason for task in told if (hold := task.result())] == ["openai slots"] * 3
+    for permit in permits:
+        permit.close()
+
+
+async def test_what_the_pool_can_never_give_is_in_nobodys_way() -> None:
+    pool = SharedBooks()
+    limiter = limiter_of({PROVIDER: Limits(windows=(Window("tokens", 100, 60.0),))}, pool=pool)
+    pool.books[PROVIDER] = Book(PROVIDER, Limits(windows=(Window("tokens", 50, 60.0),)))
+    large, small = limiter.permit(demand("a", PROVIDER, tokens=60)), demand("a", PROVIDER, tokens=50)
+    async with asyncio.TaskGroup() as tasks:
+        told = tasks.create_task(large.wait())
+        goes = tasks.create_task(make_call(limiter, small))
+    assert told.result() == Hold(scope=PROVIDER, what="tokens", seconds=inf)
+    assert goes.result() < 1
+    large.close()
+    assert pool.at_rest
+    assert at_rest(limiter)
+
+
+async def test_a_permit_that_is_closed_while_the_pool_is_asked_takes_nothing() -> None:
+    pool = SharedBooks(delay=2.0)
+    limiter = limiter_of({PROVIDER: Limits(slots=1)}, pool=pool)
+    permit = limiter.permit(demand("a", PROVIDER))
+    asyncio.get_running_loop().call_later(1.5, permit.close)
+    with pytest.raises(RuntimeError, match="closed permit"):
+        await permit.wait()
+    assert pool.at_rest
+    assert at_rest(limiter)
 
 
 async def test_a_pause_holds_for_all_who_share() -> None:
@@ -740,12 +835,12 @@ class Entry:
 
 @dataclass
 class Observed:
-    """What a provider that counts strictly has seen, and the order in which calls came and went."""
+    """What a provider that counts strictly has seen, in which order calls came, and when they went."""
 
     entries: list[Entry] = field(default_factory=list)
     flights: list[tuple[float, float]] = field(default_factory=list)
     arrived: list[tuple[str, int]] = field(default_factory=list)
-    went: list[tuple[str, int]] = field(default_factory=list)
+    went: dict[int, float] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
 
 
@@ -776,7 +871,7 @@ async def _live(limiter: MemoryLimiter, number: int, wanted: Wanted, seen: Obser
     except TimeoutError:
         pass
     if permit.state is State.GRANTED:
-        seen.went.append((wanted.name, number))
+        seen.went[number] = now()
         await _fly(permit, asked, wanted, seen)
     else:
         seen.gone.add(number)
@@ -833,7 +928,7 @@ def _held(window: Window, entries: Sequence[Entry], since: float, until: float) 
             ),
         )
         for last in entries
-        if since < last.permitted < until
+        if since < last.permitted and last.at(window) < until
     ]
 
 
@@ -879,8 +974,8 @@ def test_whatever_calls_do_no_window_ever_holds_too_much_and_nothing_is_lost(
     assert _excesses(then, seen, since=7.0, until=inf) == []
     assert len(seen.went) + len(seen.gone) == len(wanted)
     for name in "abc":
-        came = [number for lane, number in seen.arrived if lane == name and number not in seen.gone]
-        assert [number for lane, number in seen.went if lane == name] == came
+        times = [seen.went[number] for lane, number in seen.arrived if lane == name and number in seen.went]
+        assert times == sorted(times), "of calls that need the same, none goes before an earlier one"
     for limits, since, until in ((first, -1.0, 7.0), (then, 7.0, inf)):
         for start, _ in seen.flights:
             flying = sum(one <= start < other for one, other in seen.flights)

@@ -168,6 +168,10 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int = 0
 
 
+_AWAITED = {"pause": "to take calls again", "loading": "to unload a model", "shared": "shared limits"}
+"""What people read of it, where that is another word."""
+
+
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """Why a call waits: which scope has none left of what, and for about how many seconds.
 
@@ -182,8 +186,11 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str:
-        """What people read after "waits for": `openrouter requests`."""
-        return f"{self.scope.name} {self.what}"
+        """What people read after "waits for": `openrouter requests`, `openrouter/team slots`."""
+        name = self.scope.name
+        if self.scope.kind == "account":
+            name = name.removesuffix("/main")  # the only account, for most
+        return f"{name} {_AWAITED.get(self.what, self.what)}"
 
 
 class Quirks(msgspec.Struct, frozen=True, kw_only=True):
