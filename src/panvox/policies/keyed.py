@@ -17,10 +17,10 @@ class Keyed:
 
     A failure that another key may not meet is met with another key at once, and with none twice in one call;
     a rate limit only with the key of another account, since the keys of one account share its limits.
-    A call that would have to wait is made for another account, unless all of them would wait: then for the one
-    that says that it is the soonest. Everything else goes up, and so does what is left when no key is: the
-    failure itself where there is only one key or the others would meet it too, else one that names each key
-    and why it cannot be used, with the `wait` of the first that comes back.
+    A call that would have to wait is made for another account, unless all of them would wait: then for the
+    one that says that it is the soonest. Everything else goes up, and so does what is left when no key is:
+    the failure itself where there is only one key or the others would meet it too, else one that names each
+    key and why it cannot be used, with the `wait` of the first that comes back.
 
     `model` is what the provider calls it, by which keys may be barred from it; `free` says that it costs
     nothing, so that an account without money may still be asked for it.
