@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +28,7 @@ from panvox.errors import (
     Unauthorised,
 )
 from panvox.keys import Key, KeyPool, KeyState
-from panvox.messages import AttemptBegan, End, Event, Finish, Fold, Identity, Prompt, Restarted, Text
+from panvox.messages import AttemptBegan, End, Event, Finish, Fold, Identity, Prompt, Restarted, Text, Waiting
 from panvox.policies.keyed import Keyed
 from panvox.protocols import Model
 from panvox.providers.http import HttpModel
@@ -319,3 +320,59 @@ async def test_at_a_real_provider_wrong_keys_alone_are_named_by_their_labels() -
     assert "old was refused" in str(raised.value)
     assert "older was refused" in str(raised.value)
     assert "sk-secret" not in str(raised.value)
+
+
+# --- keys that would have to wait --------------------------------------------------------------------
+
+
+def after(seconds: float | None, text: str) -> tuple[Step, ...]:
+    """An answer that has to wait for a limit."""
+    return (Waiting("oak requests", seconds), 50.0 if seconds is None else seconds, *answer(text))
+
+
+@virtual
+async def test_who_would_wait_with_one_account_asks_with_another_at_once() -> None:
+    scripts = {"a1": after(30, "late"), "a2": answer("same account"), "b": answer("Paris")}
+    keys = Keys(scripts, {"a1": "a", "a2": "a", "b": "b"})
+    assert await keys.ask() == [Text("Paris"), End(Finish.STOP)]
+    assert keys.asked == {"a1": 1, "a2": 0, "b": 1}
+    assert asyncio.get_running_loop().time() == 0
+
+
+@virtual
+@pytest.mark.parametrize("other", [31.0, None])
+async def test_where_all_accounts_wait_the_soonest_is_waited_for(other: float | None) -> None:
+    scripts = {"a": after(40, "a"), "b": after(other, "b"), "c": after(30, "c")}
+    keys = Keys(scripts, {"a": "one", "b": "two", "c": "three"})
+    assert await keys.ask() == [Waiting("oak requests", 30), Text("c"), End(Finish.STOP)]
+    assert keys.asked == {"a": 1, "b": 1, "c": 1}
+    assert asyncio.get_running_loop().time() == 30
+    assert all(model.listening == 0 for model in keys.models.values())
+
+
+@virtual
+async def test_the_first_is_asked_again_where_the_others_would_wait_for_longer() -> None:
+    keys = Keys({"a": after(10, "a"), "b": after(20, "b")}, {"a": "one", "b": "two"})
+    assert (await keys.ask())[1:] == [Text("a"), End(Finish.STOP)]
+    assert keys.asked == {"a": 2, "b": 1}
+
+
+@virtual
+async def test_what_fails_after_the_wait_is_met_with_the_account_that_is_left() -> None:
+    scripts = {"a": (Waiting("oak requests", 5), Unauthorised("no")), "b": after(20, "b")}
+    keys = Keys(scripts, {"a": "one", "b": "two"})
+    events = await keys.ask()
+    assert events[-2:] == [Text("b"), End(Finish.STOP)]
+    assert [event.seconds for event in events if isinstance(event, Waiting)] == [5, 20]
+
+
+@virtual
+async def test_no_backup_is_used_for_the_sake_of_a_wait() -> None:
+    scripts = {"a": after(5, "usual"), "b": answer("spare")}
+    keys = Keys(scripts, {"a": "one", "b": "two"})
+    usual, spare = keys.pool.keys
+    pool = KeyPool([usual, msgspec.structs.replace(spare, backup=True)], provider="oak")
+    async with Keyed("oak/m", pool, keys.models, model="m").stream(QUESTION) as events:
+        heard = [event async for event in events]
+    assert heard[1] == Text("usual")
+    assert keys.asked == {"a": 1, "b": 0}

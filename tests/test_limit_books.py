@@ -84,7 +84,7 @@ def test_a_call_given_back_does_not_come_back_later() -> None:
     gone.give_back()
     for now in (LATEST, LATEST + 61.0):
         minute.bring_up(now)
-        assert minute.used("requests", 60.0) == 0
+        assert minute.used("requests", 60.0, now) == 0
     gone.leave(LATEST + 61.0)
 
 
@@ -96,7 +96,7 @@ def test_a_call_that_a_new_window_does_not_remember_changes_nothing_in_it() -> N
         answered(long, 0.0)
     long.configure(Limits(windows=(Window("tokens", 100, 60.0),)), 0.0)
     first.change((1, 50, 50, 0))
-    assert long.used("tokens", 60.0) == 0
+    assert long.used("tokens", 60.0, 0.0) == 0
 
 
 def test_tokens_are_corrected_where_they_were_entered() -> None:
@@ -187,7 +187,7 @@ def test_a_head_that_comes_after_all_moves_the_entry_to_its_permit() -> None:
     assert not minute.room(call(minute), 60.2)
     assert minute.room(call(minute), 60.25)
     minute.bring_up(200.0)
-    assert minute.used("requests", 60.0) == 0
+    assert minute.used("requests", 60.0, 200.0) == 0
 
 
 def test_of_two_windows_of_one_kind_the_smaller_holds() -> None:

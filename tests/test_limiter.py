@@ -89,6 +89,23 @@ async def test_a_full_window_goes_out_at_once_and_the_next_as_soon_as_it_has_sli
     assert times == pytest.approx([0, 0, 0, 60, 60, 60, 120], abs=0.01)
 
 
+async def test_who_waits_is_told_once_it_is_certain_for_how_long() -> None:
+    limiter = limiter_of({PROVIDER: Limits(windows=(Window("requests", 1, 60.0),))})
+    first, second = limiter.permit(demand("a", PROVIDER)), limiter.permit(demand("a", PROVIDER))
+    assert await first.wait() is None
+    unsure = await second.wait()
+    await asyncio.sleep(2)
+    first.replied(ReplyBegan())
+    sure = await second.wait()
+    assert unsure is not None
+    assert sure is not None
+    assert (unsure.certain, sure.certain) == (False, True)
+    assert sure.seconds == pytest.approx(58, abs=0.5)
+    first.close()
+    assert await second.wait() is None
+    second.close()
+
+
 async def test_slots_are_handed_on_the_moment_they_are_free() -> None:
     limiter = limiter_of({PROVIDER: Limits(slots=2)})
     times = await all_of([make_call(limiter, demand("a", PROVIDER), lasts=5) for _ in range(5)])

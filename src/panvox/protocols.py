@@ -146,9 +146,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Scope(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """What a limit is on; `name` is a provider, `provider/account`, a model, or `provider/key label`."""
+    """What a limit is on; `name` is a provider, `provider/account`, a model, or `provider/key label`.
 
-    kind: Literal["provider", "account", "model", "key"]
+    An "account model" is a model for one of several accounts, `provider/account/model`: what its replies and
+    refusals tell of the model holds for that account alone.
+    """
+
+    kind: Literal["provider", "account", "model", "key", "account model"]
     name: str
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ app = App(
 )
 
 _SPANS = {1.0: "second", 60.0: "minute", 3_600.0: "hour", 86_400.0: "day"}
-_KINDS = ("provider", "account", "key", "model")  # in the order of the table
+_KINDS = ("provider", "account", "key", "model", "account model")  # in the order of the table
 
 
 Use = tuple[Unit, float]

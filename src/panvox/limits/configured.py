@@ -91,6 +91,8 @@ class ConfiguredLimits:
                 return _configured(_terms(row.key_limits) if row else NOTHING)
             case "model":
                 return _configured(self._of_model(scope.name), model_default(_vendor(provider, row), rest))
+            case "account model":
+                return Configured()  # what is set for a model holds for all accounts together
 
     def _of_provider(self, provider: str) -> Terms:
         row, overrides = self._providers.get(provider), self._overrides

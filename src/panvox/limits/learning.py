@@ -65,7 +65,8 @@ _NOTED = 10.0  # seconds; shorter pauses are over before anybody else could need
 _MOST_SLOTS = 1_000
 _MOST_REFUSED = 10_000
 _EVERYTHING = Limits()
-_LEARNT = frozenset({"account", "model"})  # kinds of scopes
+_OF_MODELS = frozenset({"model", "account model"})  # kinds of scopes
+_LEARNT = frozenset({"account"}) | _OF_MODELS
 _TROUBLE = frozenset({Category.OVERLOADED, Category.TIMED_OUT, Category.UNREACHABLE})
 
 
@@ -536,7 +537,7 @@ class Learning:
         by name, it is the account's limit after all, and what was learnt of the first model is forgotten.
         """
         scope, account = attribution.scope_of(fault, scopes), attribution.of_kind("account", scopes)
-        if scope.kind != "model" or account is None or fault.category is not Category.RATE_LIMITED:
+        if scope.kind not in _OF_MODELS or account is None or fault.category is not Category.RATE_LIMITED:
             return scope
         first, at = self._named.get(account, (scope, float("-inf")))
         if attribution.says_per_model(fault) or first == scope or not 0 <= self._clock() - at < MINUTE:

@@ -393,7 +393,7 @@ class MemoryLimiter:
         return book.used(unit, seconds, self._now())
 
     def _learn_from(self, lane: Lane, reply: ReplyBegan, now: float, took: float) -> None:
-        for book in lane.books:
+        for book in lane.learning:
             foreign = self._learner.replied(
                 book.scope,
                 reply.rates,
@@ -450,7 +450,7 @@ class MemoryLimiter:
             call.broken_off(now)
         self._close_in_pool(permit, aborted=aborted)
         if self._learns and permit.accepted and permit.fault is None and not aborted:
-            for book in permit.lane.books:
+            for book in permit.lane.learning:
                 self._learner.answered(book.scope, now=now, in_flight=book.inside)
             self._heed(permit.lane)
         call.leave(now, aborted=aborted and not call.void)

@@ -39,6 +39,7 @@ class Place:
     __slots__ = (
         "_future",
         "_told",
+        "_told_certain",
         "_told_until",
         "arrival",
         "call",
@@ -58,6 +59,7 @@ class Place:
         self.ticket = 0
         self.news: Hold | None = None
         self._told: tuple[Scope, What] | None = None
+        self._told_certain = False
         self._told_until = -inf
         self._future: asyncio.Future[None] | None = None
 
@@ -66,11 +68,13 @@ class Place:
         return self._told == (scope, what)
 
     def tell(self, hold: Hold, now: float) -> None:
-        """Say why it waits, if the reason is another than before, or will certainly last longer than said."""
+        """Say why it waits: where that is another reason than before, or a time that is now certain."""
         reason = (hold.scope, hold.what)
         until = -inf if hold.seconds is None else now + hold.seconds
-        if reason != self._told or (hold.certain and until > self._told_until + _REVISED):
+        surer = hold.certain and (not self._told_certain or until > self._told_until + _REVISED)
+        if reason != self._told or surer:
             self._told, self._told_until, self.news = reason, until, hold
+            self._told_certain = hold.certain
             self.wake()
 
     def wake(self) -> None:
@@ -175,14 +179,17 @@ def _is_here(entry: _Entry) -> bool:
 class Lane:
     """Calls that need the same, in the order in which they came; the first is parked, or asks a pool.
 
-    `untold` have not been told why they wait.
+    `untold` have not been told why they wait. `learning` are the books that replies teach: a model that has
+    several accounts is learnt of for each by itself.
     """
 
-    __slots__ = ("books", "lines", "parked_at", "places", "untold")
+    __slots__ = ("books", "learning", "lines", "parked_at", "places", "untold")
 
     def __init__(self, lines: tuple[Line, ...]) -> None:
         self.lines = lines
         self.books = tuple(line.book for line in lines)
+        several = any(book.scope.kind == "account model" for book in self.books)
+        self.learning = tuple(book for book in self.books if not several or book.scope.kind != "model")
         self.places: OrderedDict[int, Place] = OrderedDict()
         self.parked_at: Line | None = None
         self.untold: list[Place] = []
