@@ -133,6 +133,7 @@ class Learning:
         self._clock = clock
         self._notes: dict[Scope, _Notes] = {}
         self._named: dict[Scope, tuple[Scope, float]] = {}
+        self._set_above: dict[str, Limits] = {}
         for scope, several in (lessons or {}).items():
             self._notes[scope] = _recalled(several, now=clock(), max_age=max_age)
 
@@ -140,6 +141,8 @@ class Learning:
 
     def effective(self, scope: Scope, configured: Limits) -> Limits:
         """What holds for `scope`, where `configured` is set."""
+        if scope.kind == "provider":
+            self._set_above[scope.name] = configured
         notes = self._notes.get(scope)
         if notes is None:
             if scope.kind not in _LEARNT:
@@ -195,9 +198,13 @@ class Learning:
         known = [value for value in (learnt, configured) if value is not None]
         if notes.silence is not None:
             return 1
-        if configured is None and scope.kind == "account":
+        if configured is None and scope.kind == "account" and self._above(scope).slots is None:
             known.append(notes.cap)
         return int(min(known)) if known else None
+
+    def _above(self, scope: Scope) -> Limits:
+        """What is set for the provider of an account or a model."""
+        return self._set_above.get(scope.name.partition("/")[0], _EVERYTHING)
 
     def _learnt(self, notes: _Notes, *, told: bool) -> list[Window]:
         now = self._clock()
@@ -233,7 +240,7 @@ class Learning:
         if scope.kind not in _LEARNT:
             return None
         notes = self._notes.setdefault(scope, _Notes())
-        notes.used, meant = used, _meant(rates, notes.configured)
+        notes.used, meant = used, _meant(rates, notes.configured, self._above(scope))
         kept = {(window.unit, window.seconds) for window in self._windows(scope, notes)}
         for rate in meant:
             self._told(scope, notes, rate, now)
@@ -501,16 +508,22 @@ def _less(amount: int) -> int:
     return max(1, amount - max(1, amount // 10))
 
 
-def _meant(rates: Sequence[Rate], configured: Limits) -> list[Rate]:
+def _meant(rates: Sequence[Rate], configured: Limits, above: Limits) -> list[Rate]:
     """The rates, each with the window it is about.
 
-    One that stands alone for its unit means the only window that is configured for it, since headers tell a
-    number, and the window is only what is usual. Without any window nothing can be said of it.
+    One that stands alone for its unit means the only window that is configured for it, here or `above` for
+    the whole provider, since headers tell a number, and the window is only what is usual. Without any window
+    nothing can be said of it.
     """
-    return [rate for rate in (_placed(rate, rates, configured) for rate in rates) if rate.window is not None]
+    placed = (_placed(rate, rates, configured, above) for rate in rates)
+    return [rate for rate in placed if rate.window is not None]
 
 
-def _placed(rate: Rate, rates: Sequence[Rate], configured: Limits) -> Rate:
-    set_here = [window.seconds for window in configured.windows if window.unit == rate.unit]
+def _placed(rate: Rate, rates: Sequence[Rate], configured: Limits, above: Limits) -> Rate:
+    set_here = _lengths(configured, rate.unit) or _lengths(above, rate.unit)
     alone = rate.window is None or sum(other.unit == rate.unit for other in rates) == 1
     return msgspec.structs.replace(rate, window=set_here[0]) if len(set_here) == 1 and alone else rate
+
+
+def _lengths(limits: Limits, unit: Unit) -> list[float]:
+    return [window.seconds for window in limits.windows if window.unit == unit]

@@ -351,7 +351,7 @@ class MemoryLimiter:
         """The head of a reply is here."""
         now = self._now()
         permit.call.refused = not reply.accepted
-        permit.call.answered(now)
+        permit.call.answered(now, sent=reply.sent)
         if self._pool is not None:
             self._pool.replied(permit.name)
         if self._learns:
