@@ -416,6 +416,7 @@ class Teacher:
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Any:
         if scope == ACCOUNT:
             self.told.append(("replied", scope, in_flight))

@@ -51,7 +51,8 @@ def slack(seconds: float) -> float:
 def margin(seconds: float) -> float:
     """Seconds after a request was sent that an answered call is booked at the latest.
 
-    It is the way to the provider, as far as it takes longer for one call than for another.
+    It is the way to the provider, as far as it takes longer for one call than for another, for a window of
+    `seconds`.
     """
     return min(0.25, seconds / 200)
 
@@ -60,7 +61,7 @@ class Call:
     """One call, in the books of all its scopes: what it takes of them, and where that is entered.
 
     It is pending until it is settled: by the head of its reply, by its end, or by `LATEST`; void once all
-    that it took was given back.
+    that it took was given back. `held` is what was used of each window when it had gone out.
     """
 
     __slots__ = (
@@ -69,6 +70,7 @@ class Call:
         "amounts",
         "at",
         "books",
+        "held",
         "model",
         "places",
         "refused",
@@ -86,6 +88,7 @@ class Call:
         self.void = False
         self.refused = False
         self.places: dict[Log, Granule] = {}
+        self.held: dict[Log, int] = {}
         self._answered = False
         self._sent: float | None = None
 
@@ -373,6 +376,7 @@ class Book:
         """`call` goes out."""
         for log in self.logs:
             log.used += call.amounts[log.index]
+            call.held[log] = log.used
         self.inside += 1
         pending = self._pending
         while pending and pending[0].settled is not None:
@@ -515,6 +519,11 @@ class Book:
     def used(self, unit: Unit, seconds: float) -> int:
         """What counts in one window; 0 if there is no such window."""
         return next((log.used for log in self.logs if (log.unit, log.seconds) == (unit, seconds)), 0)
+
+    def held(self, call: Call, unit: Unit, seconds: float) -> int:
+        """The most that a window held of late: now, and when `call` had gone out."""
+        logs = (log for log in self.logs if (log.unit, log.seconds) == (unit, seconds))
+        return max((max(log.used, call.held.get(log, 0)) for log in logs), default=0)
 
     def sent(self) -> list[tuple[float, int]]:
         """Times of the calls that went out, those that were refused too, oldest first, each with a 1."""

@@ -61,8 +61,13 @@ class Learner(Protocol):
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
-        """The head of a reply is here; `used` tells what counts in a window now."""
+        """The head of a reply is here; `used` tells what counts in a window now.
+
+        `ours` tells what our calls may have used of such a window when the provider wrote that head, in
+        whichever of the call's scopes it was the most; as `used` if it is not given.
+        """
         ...
 
     def failed(
@@ -106,6 +111,7 @@ class Unlearning:
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
         """See `Learner`."""
         return None

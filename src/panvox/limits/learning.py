@@ -230,12 +230,14 @@ class Learning:
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
         """The head of a reply is here. Returns what it reveals of use by others.
 
         `in_flight` counts the calls of the scope that are on their way, this one too; `used` is what the
-        books hold of a unit within so many seconds, use by others that was told before included. Headers
-        tell of accounts and models; other scopes learn nothing from them.
+        books hold of a unit within so many seconds, use by others that was told before included. `ours` is
+        the most that any scope of the call may explain; as `used` if it is not given. Headers tell of
+        accounts and models; other scopes learn nothing from them.
         """
         if scope.kind not in _LEARNT:
             return None
@@ -247,7 +249,7 @@ class Learning:
         if accepted:
             self._taken_on(notes, now, in_flight)
         booked = (rate for rate in meant if (rate.unit, rate.window) in kept)  # else nothing is known of it
-        found = [each for rate in booked if (each := self._foreign(notes, rate, now))]
+        found = [each for rate in booked if (each := self._foreign(notes, rate, now, ours or used))]
         return max(found, key=lambda each: each.amount, default=None)
 
     def answered(self, scope: Scope, *, now: float, in_flight: int) -> None:
@@ -294,12 +296,14 @@ class Learning:
         if known is None or known.amount != rate.limit or self._clock() - known.at >= MINUTE:
             self._learn(notes, rate.unit, rate.limit, rate.window, told=True)
 
-    def _foreign(self, notes: _Notes, rate: Rate, now: float) -> Foreign | None:
+    def _foreign(
+        self, notes: _Notes, rate: Rate, now: float, ours: Callable[[Unit, float], int]
+    ) -> Foreign | None:
         """What others have used of a limit; nothing where it is not the one that holds here."""
         known = notes.lessons.get((rate.unit, rate.window or 0.0, True))
-        if known is None or rate.limit != known.amount or rate.remaining is None or notes.used is None:
+        if known is None or rate.limit != known.amount or rate.remaining is None:
             return None
-        theirs = int(known.amount) - rate.remaining - notes.used(rate.unit, known.seconds)
+        theirs = int(known.amount) - rate.remaining - ours(rate.unit, known.seconds)
         if theirs <= 0:
             return None
         until = now + min(rate.reset or known.seconds, known.seconds)

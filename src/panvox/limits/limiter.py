@@ -23,7 +23,7 @@ from panvox.limits.hooks import Learner, Pool, Unlearning
 from panvox.limits.line import Lane, Line, Place, State
 from panvox.limits.standings import Entries, Standing, WindowUse, learnt
 from panvox.messages import ReplyBegan, Usage
-from panvox.protocols import Demand, Hold, Limits, Scope, Window
+from panvox.protocols import Demand, Hold, Limits, Scope, Unit, Window
 
 __all__ = ["MemoryLimiter", "MemoryPermit"]
 
@@ -146,7 +146,9 @@ class MemoryLimiter:
         key = (demand.scopes, demand.model)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(tuple(map(self._line, dict.fromkeys(demand.scopes))))
+            # The widest first, since what is set there has a bearing on what is learnt of the narrower ones.
+            lines = [self._line(scope) for scope in reversed(dict.fromkeys(demand.scopes))]
+            lane = self._lanes[key] = Lane(tuple(reversed(lines)))
         return MemoryPermit(self, demand, lane)
 
     def _line(self, scope: Scope) -> Line:
@@ -355,11 +357,17 @@ class MemoryLimiter:
         if self._pool is not None:
             self._pool.replied(permit.name)
         if self._learns:
-            self._learn_from(permit.lane, reply, now)
+            self._learn_from(permit, reply, now)
         self._look(permit.lane, now)
 
-    def _learn_from(self, lane: Lane, reply: ReplyBegan, now: float) -> None:
-        for book in lane.books:
+    def _learn_from(self, permit: MemoryPermit, reply: ReplyBegan, now: float) -> None:
+        call, books = permit.call, permit.lane.books
+
+        def ours(unit: Unit, seconds: float) -> int:
+            # The head tells how things stood when the call arrived, maybe long ago, and does not say of whom.
+            return max(book.held(call, unit, seconds) for book in books)
+
+        for book in books:
             foreign = self._learner.replied(
                 book.scope,
                 reply.rates,
@@ -367,11 +375,12 @@ class MemoryLimiter:
                 now=now,
                 in_flight=book.inside,
                 used=book.used,
+                ours=ours,
             )
             if foreign is not None:
                 window = Window(foreign.unit, foreign.amount, foreign.seconds)
                 book.enter(window, foreign.until - foreign.seconds, foreign.amount)
-        self._heed(lane)
+        self._heed(permit.lane)
 
     def failed(self, permit: MemoryPermit, fault: Fault) -> None:
         """A call failed."""
