@@ -420,6 +420,7 @@ class Paced:
 
 class PacedReply:
     status = 200
+    sent: float | None = None
     headers: Mapping[str, str] = {}
 
     def __init__(self, page: int) -> None:

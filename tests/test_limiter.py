@@ -471,6 +471,7 @@ class Teacher:
         in_flight: int,
         used: Callable[[Unit, float], int],
         took: float,
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Any:
         if scope == ACCOUNT:
             self.told.append(("replied", scope, in_flight))

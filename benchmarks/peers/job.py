@@ -9,6 +9,7 @@ out  the result, in one line
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from collections import Counter
@@ -104,6 +105,9 @@ def work(doing: Doing) -> None:
 async def _work(doing: Doing) -> None:
     loop = asyncio.get_running_loop()
     async with doing(Job.decoded(sys.stdin.readline())) as do:
+        # On a clock that runs faster, a full collection of what was imported would weigh so much more.
+        gc.collect()
+        gc.freeze()
         print("ready", flush=True)
         await loop.run_in_executor(None, sys.stdin.readline)
         print(json.dumps(asdict(await do())), flush=True)

@@ -214,10 +214,14 @@ class AttemptBegan(msgspec.Struct, frozen=True, tag="attempt_began"):
 
 
 class ReplyBegan(msgspec.Struct, frozen=True, tag="reply_began"):
-    """The head of the reply is here: what it tells of limits, and whether the provider took the call on."""
+    """The head of the reply is here: what it tells of limits, and whether the provider took the call on.
+
+    `sent` is when the request had been written, by the clock of the loop; None where nobody knows.
+    """
 
     rates: tuple[Rate, ...] = ()
     accepted: bool = True
+    sent: float | None = None
 
 
 class AttemptEnded(msgspec.Struct, frozen=True, tag="attempt_ended"):

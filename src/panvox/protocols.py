@@ -291,6 +291,11 @@ class Reply(Protocol):
         """Case-insensitive."""
         ...
 
+    @property
+    def sent(self) -> float | None:
+        """When the whole request had been written, by the clock of the loop; None where it was not."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """Pieces of the unpacked body as they arrive; raises a `Failure` when the connection breaks."""
         ...

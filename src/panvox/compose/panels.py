@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,7 +33,8 @@ class Calls:
 class Panels:
     """Makes panels of the `entries` of a catalogue."""
 
-    def __init__(self, settings: Settings, stack: Stack, entries: Iterable[Entry], *, cost: Cost) -> None:
+    def __init__(self, settings: Settings, stack: Stack, entries: tuple[Entry, ...], *, cost: Cost) -> None:
+        self.entries = entries
         self._settings = settings
         self._stack = stack
         self._cost = cost

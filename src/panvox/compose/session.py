@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Unpack
 
@@ -93,8 +94,10 @@ class Session:
             dialect_of=lambda source: dialect_of(source.vendor),
         )
         self._assembled: Assembled | None = None
+        self._catalogue = Catalogue()
         self._till = Till(settings, store, shared.estimates)
         self._stack = self._new_stack()
+        self._panels: Panels | None = None
         network = settings.network
         self._deadlines = Deadlines(
             connect=network.connect_timeout,
@@ -116,7 +119,7 @@ class Session:
             return
         self.settings = settings
         self._till.configure(settings)
-        self._stack = self._new_stack()
+        self._stack, self._panels = self._new_stack(), None
         self.notes.say(
             "the settings have changed and are in force: limits at once, the rest for what is asked next"
         )
@@ -138,11 +141,13 @@ class Session:
         """
         if self._assembled is None or refresh:
             self._assembled = await self._shelf.catalogue(self._ways, refresh=refresh)
+            self._catalogue = self._assembled.catalogue
         return self._assembled
 
     async def catalogue(self, *, refresh: bool = False) -> Catalogue:
         """The models that can be asked, and why some cannot; see `assembled`."""
-        return (await self.assembled(refresh=refresh)).catalogue
+        await self.assembled(refresh=refresh)
+        return self._catalogue
 
     async def select(self, patterns: Sequence[str] = ()) -> tuple[Entry, ...]:
         """The models that `patterns` mean; without any, those of the settings, else what cannot cost much.
@@ -172,7 +177,7 @@ class Session:
 
     async def probes(self) -> Mapping[str, Probe]:
         """What earlier probes found, as far as it is not too old."""
-        kept, max_age = Probes(catalogue_folder()), self.settings.catalogue.probe_age
+        kept, max_age = self._probes, self.settings.catalogue.probe_age
         marks = {source.provider: source.mark for source in self._shelf.sources}
         return await asyncio.to_thread(lambda: kept.load(now=time.time(), max_age=max_age, marks=marks))
 
@@ -203,8 +208,12 @@ class Session:
                             found.append(probe)
                             heard(event.outcome, probe)
         finally:
-            kept = await asyncio.to_thread(Probes(catalogue_folder()).keep, found)
+            kept = await asyncio.to_thread(self._probes.keep, found)
         return kept
+
+    @cached_property
+    def _probes(self) -> Probes:
+        return Probes(catalogue_folder())
 
     def model(self, entry: Entry) -> Model:
         """The model behind an entry of the catalogue, by itself: within its limits, and tried again."""
@@ -254,7 +263,7 @@ class Session:
         selected = await self._selected(models or (names_in(stored) if stored else ()), calling)
         entries = (await self.catalogue()).entries
         await self._till.prepare(entries)
-        panels = Panels(self.settings, self._stack, entries, cost=self._till.cost)
+        panels = self._panels_of(entries)
         async with self._till.purse() as purse:
             members = panels.members(selected, calls, heard=self.notes.say, purse=purse)
             for note in self._till.notes(selected):
@@ -269,6 +278,12 @@ class Session:
                 free_first=self.settings.budget.free_first,
             )
             yield Conversation(self.settings, run, purse=purse, notes=self.notes)
+
+    def _panels_of(self, entries: tuple[Entry, ...]) -> Panels:
+        """What makes panels of `entries`, of which there may be thousands; made anew when something is new."""
+        if self._panels is None or self._panels.entries is not entries:
+            self._panels = Panels(self.settings, self._stack, entries, cost=self._till.cost)
+        return self._panels
 
     async def _selected(self, models: Sequence[str], calling: Calling) -> tuple[Entry, ...]:
         """Who is asked, the preferred one first; nobody where a chain says it."""

@@ -41,18 +41,42 @@ What = Literal["requests", "tokens", "slots", "spacing", "pause", "loading", "sh
 
 
 def slack(seconds: float) -> float:
-    """Seconds after a permit that an answered call is booked at the latest, for a window of `seconds`."""
+    """Seconds after a permit that an answered call is booked at the latest, for a window of `seconds`.
+
+    For calls of which nobody knows when they were sent.
+    """
     return min(0.25, seconds / 100)
+
+
+def margin(seconds: float) -> float:
+    """Seconds after a request was sent that an answered call is booked at the latest.
+
+    It is the way to the provider, as far as it takes longer for one call than for another, for a window of
+    `seconds`.
+    """
+    return min(0.25, seconds / 200)
 
 
 class Call:
     """One call, in the books of all its scopes: what it takes of them, and where that is entered.
 
     It is pending until it is settled: by the head of its reply, by its end, or by `LATEST`; void once all
-    that it took was given back.
+    that it took was given back. `held` is what was used of each window when it had gone out.
     """
 
-    __slots__ = ("_answered", "amounts", "at", "books", "model", "places", "refused", "settled", "void")
+    __slots__ = (
+        "_answered",
+        "_sent",
+        "amounts",
+        "at",
+        "books",
+        "held",
+        "model",
+        "places",
+        "refused",
+        "settled",
+        "void",
+    )
 
     def __init__(self, demand: Demand, books: Sequence[Book]) -> None:
         prompt, answer = demand.input_tokens, demand.output_tokens
@@ -64,7 +88,9 @@ class Call:
         self.void = False
         self.refused = False
         self.places: dict[Log, Granule] = {}
+        self.held: dict[Log, int] = {}
         self._answered = False
+        self._sent: float | None = None
 
     def take(self, now: float) -> None:
         """It goes out."""
@@ -77,9 +103,11 @@ class Call:
         if self.settled is None:
             self.at = now
 
-    def answered(self, now: float) -> None:
-        """The head of its reply is here."""
+    def answered(self, now: float, *, sent: float | None = None) -> None:
+        """The head of its reply is here; the request had been written at `sent`, if anybody knows."""
         self._answered = True
+        if sent is not None and self.at <= sent <= now:
+            self._sent = sent + TICK
         self._settle(now + TICK)
 
     def broken_off(self, now: float) -> None:
@@ -93,10 +121,10 @@ class Call:
 
     def _settle(self, time: float) -> None:
         pending, self.settled = self.settled is None, time
-        at, answered, places, amounts = self.at, self._answered, self.places, self.amounts
+        answered, places, amounts = self._answered, self.places, self.amounts
         for book in self.books:
             for log in book.logs:
-                latest = at + log.slack
+                latest = self._latest(log)
                 booked = latest if answered and latest < time else time
                 if pending:
                     places[log] = log.place(booked, amounts[log.index])
@@ -112,7 +140,11 @@ class Call:
         """When the provider booked it, for a window; -inf while that is not known."""
         if self.settled is None:
             return -inf
-        return min(self.settled, self.at + log.slack) if self._answered else self.settled
+        return min(self.settled, self._latest(log)) if self._answered else self.settled
+
+    def _latest(self, log: Log) -> float:
+        """When it was booked at the latest, if it was answered."""
+        return self.at + log.slack if self._sent is None else self._sent + log.margin
 
     def change(self, amounts: tuple[int, int, int, int]) -> None:
         """What it takes turns out to be something else."""
@@ -152,7 +184,7 @@ class Granule:
 class Log:
     """What counts in one window: entries with a time, and pending ones, which are in `used` alone."""
 
-    __slots__ = ("_granules", "_width", "amount", "index", "seconds", "slack", "unit", "used")
+    __slots__ = ("_granules", "_width", "amount", "index", "margin", "seconds", "slack", "unit", "used")
 
     def __init__(self, unit: Unit, seconds: float) -> None:
         self.unit = unit
@@ -160,6 +192,7 @@ class Log:
         self.seconds = seconds
         self.amount = 0
         self.slack = slack(seconds)
+        self.margin = margin(seconds)
         self.used = 0
         self._width = seconds / _GRANULES
         self._granules: list[Granule] = []
@@ -343,6 +376,7 @@ class Book:
         """`call` goes out."""
         for log in self.logs:
             log.used += call.amounts[log.index]
+            call.held[log] = log.used
         self.inside += 1
         pending = self._pending
         while pending and pending[0].settled is not None:
@@ -510,6 +544,11 @@ class Book:
     def midst(self) -> float:
         """The time before which more than half of the calls on their way went out, or a later one."""
         return self._history[-min(len(self._history), self.inside // 2 + 1)].at if self._history else -inf
+
+    def held(self, call: Call, unit: Unit, seconds: float) -> int:
+        """The most that a window held of late: now, and when `call` had gone out."""
+        logs = (log for log in self.logs if (log.unit, log.seconds) == (unit, seconds))
+        return max((max(log.used, call.held.get(log, 0)) for log in logs), default=0)
 
     def sent(self) -> list[tuple[float, int]]:
         """Times of the calls that went out, those that were refused too, oldest first, each with a 1."""

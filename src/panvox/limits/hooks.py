@@ -62,8 +62,13 @@ class Learner(Protocol):
         in_flight: int,
         used: Callable[[Unit, float], int],
         took: float,
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
-        """The head of a reply is here after `took` seconds; `used` tells what counts in a window now."""
+        """The head of a reply is here after `took` seconds; `used` tells what counts in a window now.
+
+        `ours` tells what our calls may have used of such a window when the provider wrote that head, in
+        whichever of the call's scopes it was the most; as `used` if it is not given.
+        """
         ...
 
     def unrefused(self, scope: Scope, *, now: float, since: float) -> float | None:
@@ -119,6 +124,7 @@ class Unlearning:
         in_flight: int,
         used: Callable[[Unit, float], int],
         took: float,
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
         """See `Learner`."""
         return None

@@ -147,6 +147,7 @@ class Learning:
         self._clock = clock
         self._notes: dict[Scope, _Notes] = {}
         self._named: dict[Scope, tuple[Scope, float]] = {}
+        self._set_above: dict[str, Limits] = {}
         for scope, several in (lessons or {}).items():
             self._notes[scope] = _recalled(several, now=clock(), max_age=max_age)
 
@@ -154,6 +155,8 @@ class Learning:
 
     def effective(self, scope: Scope, configured: Limits) -> Limits:
         """What holds for `scope`, where `configured` is set."""
+        if scope.kind == "provider":
+            self._set_above[scope.name] = configured
         notes = self._notes.get(scope)
         if notes is None:
             if scope.kind not in _LEARNT:
@@ -169,7 +172,7 @@ class Learning:
 
     def _pace(self, scope: Scope, notes: _Notes) -> float:
         known = any(window.unit == "requests" for window in self._windows(scope, notes))
-        return PACE if notes.new and notes.slow and not known and _is_tried(scope, notes) else 0.0
+        return PACE if notes.new and notes.slow and not known and self._is_tried(scope, notes) else 0.0
 
     def changed(self, scope: Scope) -> bool:
         """Whether what holds for `scope` may be another than when this was last asked."""
@@ -213,9 +216,17 @@ class Learning:
         known = [value for value in (learnt, configured) if value is not None]
         if notes.silence is not None:
             return 1
-        if _is_tried(scope, notes):
+        if self._is_tried(scope, notes):
             known.append(notes.cap)
         return int(min(known)) if known else None
+
+    def _is_tried(self, scope: Scope, notes: _Notes) -> bool:
+        """Whether nobody says how many slots there are, so that it is tried."""
+        return scope.kind == "account" and notes.configured.slots is None and self._above(scope).slots is None
+
+    def _above(self, scope: Scope) -> Limits:
+        """What is set for the provider of an account or a model."""
+        return self._set_above.get(scope.name.partition("/")[0], _EVERYTHING)
 
     def _learnt(self, notes: _Notes, *, told: bool) -> list[Window]:
         now = self._clock()
@@ -242,24 +253,26 @@ class Learning:
         in_flight: int,
         used: Callable[[Unit, float], int],
         took: float = 0.0,
+        ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
         """The head of a reply is here, after `took` seconds. Returns what it reveals of use by others.
 
         `in_flight` counts the calls of the scope that are on their way, this one too; `used` is what the
-        books hold of a unit within so many seconds, use by others that was told before included. Headers
-        tell of accounts and models; other scopes learn nothing from them.
+        books hold of a unit within so many seconds, use by others that was told before included. `ours` is
+        the most that any scope of the call may explain; as `used` if it is not given. Headers tell of
+        accounts and models; other scopes learn nothing from them.
         """
         if scope.kind not in _LEARNT:
             return None
         notes = self._notes.setdefault(scope, _Notes())
-        notes.used, meant = used, _meant(rates, notes.configured)
+        notes.used, meant = used, _meant(rates, notes.configured, self._above(scope))
         kept = {(window.unit, window.seconds) for window in self._windows(scope, notes)}
         for rate in meant:
             self._told(scope, notes, rate, now)
         if accepted:
             self._taken_on(notes, now, in_flight, took)
         booked = (rate for rate in meant if (rate.unit, rate.window) in kept)  # else nothing is known of it
-        found = [each for rate in booked if (each := self._foreign(notes, rate, now))]
+        found = [each for rate in booked if (each := self._foreign(notes, rate, now, ours or used))]
         return max(found, key=lambda each: each.amount, default=None)
 
     def answered(self, scope: Scope, *, now: float, in_flight: int) -> None:
@@ -278,7 +291,7 @@ class Learning:
         Returns the seconds after which to tell this again; None where no telling makes slots grow.
         """
         notes = self._notes.get(scope)
-        if notes is None or not _is_tried(scope, notes):
+        if notes is None or not self._is_tried(scope, notes):
             return None
         if notes.silence is None and notes.cap >= self._most_slots(notes):
             return None
@@ -334,12 +347,14 @@ class Learning:
         if known is None or known.amount != rate.limit or self._clock() - known.at >= MINUTE:
             self._learn(notes, rate.unit, rate.limit, rate.window, told=True)
 
-    def _foreign(self, notes: _Notes, rate: Rate, now: float) -> Foreign | None:
+    def _foreign(
+        self, notes: _Notes, rate: Rate, now: float, ours: Callable[[Unit, float], int]
+    ) -> Foreign | None:
         """What others have used of a limit; nothing where it is not the one that holds here."""
         known = notes.lessons.get((rate.unit, rate.window or 0.0, True))
-        if known is None or rate.limit != known.amount or rate.remaining is None or notes.used is None:
+        if known is None or rate.limit != known.amount or rate.remaining is None:
             return None
-        theirs = int(known.amount) - rate.remaining - notes.used(rate.unit, known.seconds)
+        theirs = int(known.amount) - rate.remaining - ours(rate.unit, known.seconds)
         if theirs <= 0:
             return None
         until = now + min(rate.reset or known.seconds, known.seconds)
@@ -558,26 +573,27 @@ def _recalled(lessons: Iterable[Lesson], *, now: float, max_age: float) -> _Note
     return notes
 
 
-def _is_tried(scope: Scope, notes: _Notes) -> bool:
-    """Whether nobody says how many slots there are, so that it is tried."""
-    return scope.kind == "account" and notes.configured.slots is None
-
-
 def _less(amount: int) -> int:
     """A tenth less, one at least, but never nothing."""
     return max(1, amount - max(1, amount // 10))
 
 
-def _meant(rates: Sequence[Rate], configured: Limits) -> list[Rate]:
+def _meant(rates: Sequence[Rate], configured: Limits, above: Limits) -> list[Rate]:
     """The rates, each with the window it is about.
 
-    One that stands alone for its unit means the only window that is configured for it, since headers tell a
-    number, and the window is only what is usual. Without any window nothing can be said of it.
+    One that stands alone for its unit means the only window that is configured for it, here or `above` for
+    the whole provider, since headers tell a number, and the window is only what is usual. Without any window
+    nothing can be said of it.
     """
-    return [rate for rate in (_placed(rate, rates, configured) for rate in rates) if rate.window is not None]
+    placed = (_placed(rate, rates, configured, above) for rate in rates)
+    return [rate for rate in placed if rate.window is not None]
 
 
-def _placed(rate: Rate, rates: Sequence[Rate], configured: Limits) -> Rate:
-    set_here = [window.seconds for window in configured.windows if window.unit == rate.unit]
+def _placed(rate: Rate, rates: Sequence[Rate], configured: Limits, above: Limits) -> Rate:
+    set_here = _lengths(configured, rate.unit) or _lengths(above, rate.unit)
     alone = rate.window is None or sum(other.unit == rate.unit for other in rates) == 1
     return msgspec.structs.replace(rate, window=set_here[0]) if len(set_here) == 1 and alone else rate
+
+
+def _lengths(limits: Limits, unit: Unit) -> list[float]:
+    return [window.seconds for window in limits.windows if window.unit == unit]

@@ -148,7 +148,9 @@ class MemoryLimiter:
         key = (demand.scopes, demand.model)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(tuple(map(self._line, dict.fromkeys(demand.scopes))))
+            # The widest first, since what is set there has a bearing on what is learnt of the narrower ones.
+            lines = [self._line(scope) for scope in reversed(dict.fromkeys(demand.scopes))]
+            lane = self._lanes[key] = Lane(tuple(reversed(lines)))
         return MemoryPermit(self, demand, lane)
 
     def _line(self, scope: Scope) -> Line:
@@ -382,17 +384,23 @@ class MemoryLimiter:
         """The head of a reply is here."""
         now = self._now()
         permit.call.refused = not reply.accepted
-        permit.call.answered(now)
+        permit.call.answered(now, sent=reply.sent)
         if self._pool is not None:
             self._pool.replied(permit.name)
         if self._learns:
-            self._learn_from(permit.lane, reply, now, now - permit.call.at)
+            self._learn_from(permit, reply, now)
         self._look(permit.lane, now)
 
     def _used(self, book: Book, unit: Unit, seconds: float) -> int:
         return book.used(unit, seconds, self._now())
 
-    def _learn_from(self, lane: Lane, reply: ReplyBegan, now: float, took: float) -> None:
+    def _learn_from(self, permit: MemoryPermit, reply: ReplyBegan, now: float) -> None:
+        call, lane = permit.call, permit.lane
+
+        def ours(unit: Unit, seconds: float) -> int:
+            # The head tells how things stood when the call arrived, maybe long ago, and does not say of whom.
+            return max(book.held(call, unit, seconds) for book in lane.books)
+
         for book in lane.learning:
             foreign = self._learner.replied(
                 book.scope,
@@ -401,12 +409,13 @@ class MemoryLimiter:
                 now=now,
                 in_flight=book.inside,
                 used=partial(self._used, book),
-                took=took,
+                took=now - call.at,
+                ours=ours,
             )
             if foreign is not None:
                 window = Window(foreign.unit, foreign.amount, foreign.seconds)
                 book.enter(window, foreign.until - foreign.seconds, foreign.amount)
-        self._heed(lane)
+        self._heed(permit.lane)
 
     def failed(self, permit: MemoryPermit, fault: Fault) -> None:
         """A call failed."""

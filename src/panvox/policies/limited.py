@@ -13,6 +13,10 @@ from panvox.messages import End, Event, Prompt, ReplyBegan, Usage, UsageReport, 
 from panvox.protocols import Demand, Hold, Limiter, Model, Permit, Scope
 
 
+TOLD = 0.25
+"""Seconds of a wait that is worth telling: nobody sees a shorter one."""
+
+
 class Limited:
     """A model that is asked only with a permit for all of `scopes`, the narrowest first.
 
@@ -42,7 +46,8 @@ class Limited:
         stack.callback(call.close)
         while (hold := await call.permit.wait()) is not None:
             self._check(hold)
-            yield Waiting(hold.reason, hold.seconds)
+            if hold.seconds is None or hold.seconds >= TOLD:
+                yield Waiting(hold.reason, hold.seconds)
         call.out = True
         try:
             events = await stack.enter_async_context(self._model.stream(prompt))

@@ -135,7 +135,7 @@ class _Call:
     def _opening(self, reply: Reply) -> Iterator[Event]:
         """What the head alone tells."""
         rates = self._dialect.rates(reply.headers, now=time.time())
-        yield ReplyBegan(rates, accepted=reply.status == _OK)
+        yield ReplyBegan(rates, accepted=reply.status == _OK, sent=reply.sent)
 
     async def _read_on(self) -> None:
         if self._chunks is None:

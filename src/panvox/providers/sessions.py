@@ -45,14 +45,25 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(aiohttp.ClientResponse):
-    """A reply that knows its connection to the end, and breaks it when it is left early."""
+    """A reply that knows its connection to the end, and breaks it when it is left early.
+
+    `sent` is when the last of its request was written, by the clock of the loop; None until then.
+    """
 
     _line: ResponseHandler | None = None
+    sent: float | None = None
 
     def start(self, connection: Connection) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         """Wait for the head."""
         self._line = connection.protocol
+        if (writing := self._writer) is None:
+            self._written()
+        else:
+            writing.add_done_callback(self._written)
         return super().start(connection)
+
+    def _written(self, _: object = None) -> None:
+        self.sent = self._loop.time()
 
     @property
     def lost(self) -> asyncio.Future[None] | None:

@@ -263,6 +263,11 @@ class _Exchange:
         """See `Reply`."""
         return self._response.headers
 
+    @property
+    def sent(self) -> float | None:
+        """See `Reply`."""
+        return self._response.sent
+
     def chunks(self) -> AsyncIterator[bytes]:
         """See `Reply`."""
         return self
