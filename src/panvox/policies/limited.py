@@ -12,7 +12,6 @@ from panvox.limits.estimates import Estimates
 from panvox.messages import End, Event, Prompt, ReplyBegan, Usage, UsageReport, Waiting
 from panvox.protocols import Demand, Hold, Limiter, Model, Permit, Scope
 
-
 TOLD = 0.25
 """Seconds of a wait that is worth telling: nobody sees a shorter one."""
 
