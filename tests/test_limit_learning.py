@@ -342,7 +342,9 @@ def test_starts_keep_their_distance_until_something_is_known() -> None:
     refused.failed(ACCOUNT, refusal("concurrency"), now=0.0, in_flight=4, sent=())
     assert refused.changed(ACCOUNT)
     assert spacing(refused) == 0
-    assert spacing(Learning({ACCOUNT: (Lesson(matter="worked", amount=9, at=EPOCH),)}, clock=Clock())) == 0
+    for worked, holds in ((9, PACE), (200, AT_ONCE / 200)):
+        lesson = Lesson(matter="worked", amount=worked, at=EPOCH)
+        assert spacing(Learning({ACCOUNT: (lesson,)}, clock=Clock())) == holds
 
 
 def test_after_a_refusal_slots_grow_by_one_for_as_many_successes() -> None:

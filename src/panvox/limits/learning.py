@@ -14,8 +14,8 @@
 | wants money, or less in one call; or its upstream refuses | nothing: keys and breakers see to it |
 
 Slots start small at an account that nobody limited, where the last run left off or at `START`, and calls keep
-`PACE` until something is known of it. A limit found by refusals is lowered by later ones, and never raised
-while it is believed, unless headers tell of more, or a single call needs more.
+their distance until something is known of it. A limit found by refusals is lowered by later ones, and never
+raised while it is believed, unless headers tell of more, or a single call needs more.
 
 Refusals count once for each pause: what is refused during one was sent before it.
 """
@@ -46,7 +46,8 @@ does so before thinking, so that this is enough for a new connection and a slow 
 
 PACE = 0.02
 """Seconds between two starts at an account of which nothing is known: what is sent until the first refusal is
-here, within a tenth of a second or so, is refused as well, and shall be a handful."""
+here, within a tenth of a second or so, is refused as well, and shall be a handful. Where more were on their
+way at once in an earlier run, as many may start in `AT_ONCE`."""
 
 LONGEST_PAUSE = 60.0
 """Seconds after a refusal that does not say when to come back; the first is one second, doubled each time."""
@@ -96,9 +97,9 @@ class _Silence:
 class _Notes:
     """What is known of one scope; `cap` are the slots that are tried, `slow` whether the start lasts.
 
-    `new` is whether no earlier run was here, `grown` when the slots last grew; `counted` is the window that
-    refusals during the pause still correct, `end` when the last wait for requests was over; `raised` when a
-    told limit was seen last, by window; times are of the caller's clock.
+    `pace` is the distance of starts while nothing else is known, `grown` when the slots last grew; `counted`
+    is the window that refusals during the pause still correct, `end` when the last wait for requests was
+    over; `raised` when a told limit was seen last, by window; times are of the caller's clock.
     """
 
     configured: Limits = _EVERYTHING
@@ -107,7 +108,7 @@ class _Notes:
     raised: dict[tuple[str, float], float] = field(default_factory=dict)
     cap: int = START
     slow: bool = True
-    new: bool = True
+    pace: float = PACE
     grown: float = float("-inf")
     successes: int = 0
     calm_until: float = float("-inf")
@@ -172,7 +173,7 @@ class Learning:
 
     def _pace(self, scope: Scope, notes: _Notes) -> float:
         known = any(window.unit == "requests" for window in self._windows(scope, notes))
-        return PACE if notes.new and notes.slow and not known and self._is_tried(scope, notes) else 0.0
+        return notes.pace if notes.slow and not known and self._is_tried(scope, notes) else 0.0
 
     def changed(self, scope: Scope) -> bool:
         """Whether what holds for `scope` may be another than when this was last asked."""
@@ -566,10 +567,11 @@ class Learning:
 
 def _recalled(lessons: Iterable[Lesson], *, now: float, max_age: float) -> _Notes:
     """Notes that begin where an earlier run left off."""
-    notes = _Notes(changed=True, new=False)
+    notes = _Notes(changed=True)
     notes.lessons = {each.key: each for each in lessons if each.holds(now=now, max_age=max_age)}
     if worked := notes.lessons.get(("worked", 0.0, False)):
         notes.cap = max(1, min(_MOST_SLOTS, int(worked.amount)))
+        notes.pace = min(PACE, AT_ONCE / notes.cap)
     return notes
 
 
