@@ -421,6 +421,7 @@ class Paced:
 class PacedReply:
     status = 200
     headers: Mapping[str, str] = {}
+    sent: float | None = None
 
     def __init__(self, page: int) -> None:
         self._page = page

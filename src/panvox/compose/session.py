@@ -280,7 +280,7 @@ class Session:
             yield Conversation(self.settings, run, purse=purse, notes=self.notes)
 
     def _panels_of(self, entries: tuple[Entry, ...]) -> Panels:
-        """What makes panels of `entries`, of which there may be thousands; made again when something is new."""
+        """What makes panels of `entries`, of which there may be thousands; kept until something is new."""
         if self._panels is None or self._panels.entries is not entries:
             self._panels = Panels(self.settings, self._stack, entries, cost=self._till.cost)
         return self._panels
