@@ -420,8 +420,8 @@ class Paced:
 
 class PacedReply:
     status = 200
-    sent: float | None = None
     headers: Mapping[str, str] = {}
+    sent: float | None = None
 
     def __init__(self, page: int) -> None:
         self._page = page

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.limits.books import GRACE, LATEST, PASSES, PATIENCE, TICK, Book, Call, Log
+from panvox.limits.books import GRACE, LATEST, PASSES, PATIENCE, TICK, Book, Call, Log, margin
 from panvox.protocols import Demand, Limits, Scope, Window
 
 SCOPE = Scope("account", "openai/main")
@@ -67,6 +67,26 @@ def test_a_head_that_comes_later_than_the_slack_leaves_the_entry_near_its_permit
     slow.answered(9.0)
     assert not minute.room(call(minute), 60.2)
     assert minute.room(call(minute), 60.25)
+
+
+def test_a_call_counts_from_when_it_was_sent_be_that_soon_after_its_permit_or_late() -> None:
+    minute = book(Window("requests", 1, 60.0))
+    quick = taken(minute, 0.0)
+    quick.answered(9.0, sent=0.0)
+    assert minute.room(call(minute), 60.0 + TICK + margin(60.0))
+    minute = book(Window("requests", 1, 60.0))
+    slow = taken(minute, 0.0)
+    slow.answered(9.0, sent=3.0)
+    assert not minute.room(call(minute), 63.0 + margin(60.0))
+    assert minute.room(call(minute), 63.0 + TICK + margin(60.0))
+
+
+def test_a_time_of_sending_that_cannot_be_is_not_believed() -> None:
+    for sent in (-1.0, 9.5):
+        minute = book(Window("requests", 1, 60.0))
+        slow = taken(minute, 0.0)
+        slow.answered(9.0, sent=sent)
+        assert minute.room(call(minute), 60.25)
 
 
 def test_a_call_given_back_was_never_there() -> None:

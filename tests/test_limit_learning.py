@@ -202,6 +202,16 @@ def test_a_rate_that_stands_alone_means_the_window_that_is_configured() -> None:
         assert learning.effective(ACCOUNT, six_seconds).windows == (Window("requests", 400, 6.0),)
 
 
+def test_a_rate_that_stands_alone_means_the_window_that_is_set_for_the_whole_provider() -> None:
+    six_seconds = Limits(windows=(Window("requests", 20, 6.0),))
+    for scope in (ACCOUNT, MODEL):
+        learning = Learning()
+        learning.effective(Scope("provider", scope.name.partition("/")[0]), six_seconds)
+        learning.effective(scope, Limits())
+        told(requests(20), learning=learning, scope=scope)
+        assert learning.effective(scope, Limits()).windows == six_seconds.windows
+
+
 def test_several_windows_of_a_unit_are_taken_as_they_are_told() -> None:
     learning = Learning(shipped=lambda _: {"requests"})
     configured = Limits(windows=(minute(60),), slots=2)

@@ -9,13 +9,14 @@ from math import inf
 from typing import Any
 
 import looptime
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panvox.errors import Fault, RateLimited, TimedOut, Unreachable
 from panvox.limits import MemoryLimiter
-from panvox.limits.books import GRACE, LATEST, PASSES, Book, Call, slack
+from panvox.limits.books import GRACE, LATEST, PASSES, Book, Call, margin, slack
 from panvox.limits.learning import AT_ONCE, START, Learning
 from panvox.limits.limiter import MemoryPermit
 from panvox.limits.line import State
@@ -524,6 +525,34 @@ class Theirs:
     until: float = 20.0
 
 
+async def test_a_head_that_comes_late_reveals_no_use_by_others_where_our_calls_explain_it() -> None:
+    """It tells how things stood when its call arrived, and counts the calls of all models."""
+    window = Window("requests", 4, 60.0)
+    limiter = limiter_of({ACCOUNT: Limits(windows=(window,))}, learner=Learning())
+    told = Rate(unit="requests", window=60.0, limit=4, remaining=1, reset=60.0)
+    await make_call(limiter, demand("a", ACCOUNT), lasts=0)
+    await make_call(limiter, demand("b", ACCOUNT), lasts=0)
+    late = limiter.permit(demand("a", ACCOUNT))
+    await wait_granted(late)
+    await asyncio.sleep(61)  # the others have left the window before the head is here
+    late.replied(ReplyBegan((told,)))
+    late.close()
+    soon = limiter.permit(demand("b", ACCOUNT))
+    await wait_granted(soon)
+    soon.replied(ReplyBegan((msgspec.structs.replace(told, remaining=3),)))
+    soon.close()
+    assert used(limiter, ACCOUNT) == [1]
+    assert used(limiter, model("b")) == [1]
+
+
+async def test_slots_set_for_a_provider_are_used_at_once_and_not_tried_for_one_by_one() -> None:
+    limiter = limiter_of({PROVIDER: Limits(slots=9)}, learner=Learning())
+    permits = [limiter.permit(demand("a", ACCOUNT, PROVIDER)) for _ in range(9)]
+    assert [await permit.wait() for permit in permits] == [None] * 9
+    for permit in permits:
+        permit.close()
+
+
 async def test_what_others_use_counts_until_it_has_gone() -> None:
     teacher = Teacher(9, foreign=Theirs())
     limiter = limiter_of({ACCOUNT: Limits(windows=(Window("requests", 4, 60.0),))}, learner=teacher)
@@ -707,6 +736,7 @@ class SharedBooks:
         self.books: dict[Scope, Book] = {}
         self.calls: dict[str, tuple[Call, Demand]] = {}
         self.pauses: list[tuple[Scope, float]] = []
+        self.heeding: list[Callable[[str], None]] = []
 
     async def take(self, call: str, demand: Demand, limits: Mapping[Scope, Limits]) -> Hold | None:
         self.asked += 1
@@ -723,8 +753,11 @@ class SharedBooks:
         await asyncio.sleep(self.delay / 2)
         return None
 
-    def replied(self, call: str) -> None:
-        self.calls[call][0].answered(now())
+    def heed(self, freed: Callable[[str], None]) -> None:
+        self.heeding.append(freed)
+
+    def replied(self, call: str, *, sent: float | None = None) -> None:
+        self.calls[call][0].answered(now(), sent=sent)
 
     def used(self, call: str, usage: Usage) -> None:
         tokens = usage.prompt_tokens + usage.completion_tokens
@@ -737,6 +770,9 @@ class SharedBooks:
                 entered.give_back()
             entered.broken_off(now())
             entered.leave(now(), aborted=aborted)
+            for freed in self.heeding:
+                for scope in self.books:
+                    freed(str(scope))
 
     def pause(self, scope: Scope, seconds: float) -> None:
         self.pauses.append((scope, seconds))
@@ -777,6 +813,32 @@ async def test_who_is_refused_by_the_pool_waits_without_asking_on_and_on() -> No
     assert pool.asked < 70
     permit.close()
     assert pool.at_rest
+
+
+async def test_who_waits_for_a_slot_of_the_pool_goes_when_another_process_gives_one_back() -> None:
+    pool = SharedBooks(delay=0.0)
+    limits = {PROVIDER: Limits(slots=1)}
+    first, second = (limiter_of(limits, pool=pool) for _ in range(2))
+    held = first.permit(demand("a", PROVIDER))
+    await wait_granted(held)
+    waiting = second.permit(demand("b", PROVIDER))
+    hold = await waiting.wait()
+    assert (hold and hold.reason, pool.asked) == ("openai slots", 2)
+    held.close()
+    await wait_granted(waiting)
+    assert now() == 0.0
+    waiting.close()
+    assert pool.at_rest
+
+
+async def test_what_headers_tell_of_other_processes_of_a_pool_counts_there_and_not_here_too() -> None:
+    limits = {ACCOUNT: Limits(windows=(Window("requests", 4, 60.0),))}
+    limiter = limiter_of(limits, learner=Teacher(9, foreign=Theirs()), pool=SharedBooks())
+    permit = limiter.permit(demand("a", ACCOUNT))
+    await wait_granted(permit)
+    permit.replied(ReplyBegan())
+    assert used(limiter, ACCOUNT) == [1]
+    permit.close()
 
 
 async def test_who_is_cancelled_while_the_pool_is_asked_gives_all_back() -> None:
@@ -923,20 +985,27 @@ class Wanted:
     actual: float
     patience: float
     booked: float
+    sent: float | None
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a provider has booked; one whose head came is booked soon after its permit."""
+    """What a provider has booked.
+
+    One whose head came is booked soon after it was sent, or soon after its permit where nobody knows that.
+    """
 
     scope: Scope
     permitted: float
     booked: float
     headed: bool
     tokens: int
+    sent: float | None
 
     def at(self, window: Window) -> float:
         soon = self.permitted + slack(window.seconds)
+        if self.sent is not None:
+            soon = self.sent + margin(window.seconds)
         return min(self.booked, soon) if self.headed else self.booked
 
     def amount(self, window: Window) -> int:
@@ -965,6 +1034,7 @@ WANTED = st.builds(
     actual=st.floats(0, 1),
     patience=st.sampled_from([inf, inf, inf, 5.0]),
     booked=st.floats(0, 1),
+    sent=st.none() | st.floats(0, 1),
 )
 
 
@@ -993,9 +1063,10 @@ async def _fly(permit: MemoryPermit, asked: Demand, wanted: Wanted, seen: Observ
     aborted, headed = wanted.fate == "broken off", wanted.fate in {"answers", "refused"}
     if wanted.fate not in {"never", "unreachable"}:
         await asyncio.sleep(wanted.head)
-    if headed:
-        permit.replied(ReplyBegan(accepted=wanted.fate == "answers"))
     head = now()
+    sent = start + wanted.sent * (head - start) if headed and wanted.sent is not None else None
+    if headed:
+        permit.replied(ReplyBegan(accepted=wanted.fate == "answers", sent=sent))
     if wanted.fate == "answers":
         await asyncio.sleep(wanted.lasts)
         permit.used(Usage(prompt_tokens=int(wanted.actual * wanted.tokens)))
@@ -1011,8 +1082,9 @@ async def _fly(permit: MemoryPermit, asked: Demand, wanted: Wanted, seen: Observ
         last = head if headed else min(head + (GRACE if aborted else 0.0), start + LATEST)
         tokens = int(wanted.actual * wanted.tokens) or asked.input_tokens
         tokens = tokens if wanted.fate == "answers" else asked.input_tokens
-        booked = start + wanted.booked * (last - start)
-        seen.entries.extend(Entry(scope, start, booked, headed, tokens) for scope in asked.scopes)
+        first = start if sent is None else sent
+        booked = first + wanted.booked * (last - first)
+        seen.entries.extend(Entry(scope, start, booked, headed, tokens, sent) for scope in asked.scopes)
 
 
 def _excesses(limits: Mapping[Scope, Limits], seen: Observed, *, since: float, until: float) -> list[str]:
@@ -1027,7 +1099,7 @@ def _excesses(limits: Mapping[Scope, Limits], seen: Observed, *, since: float, u
 
 
 def _held(window: Window, entries: Sequence[Entry], since: float, until: float) -> list[tuple[float, int]]:
-    """What the window held at the moment when each call was booked."""
+    """What the window held of calls let out until then when each of those let out in between was booked."""
     return [
         (
             last.at(window),
@@ -1035,6 +1107,7 @@ def _held(window: Window, entries: Sequence[Entry], since: float, until: float) 
                 entry.amount(window)
                 for entry in entries
                 if entry.at(window) <= last.at(window) < entry.at(window) + window.seconds
+                and entry.permitted < until
             ),
         )
         for last in entries

@@ -155,6 +155,39 @@ async def test_a_call_counts_as_new_until_its_reply_begins(valkey: Valkey) -> No
         assert await one.take("b", demand(), limits) is None
 
 
+async def test_a_call_counts_from_when_it_was_sent(valkey: Valkey) -> None:
+    limits = requests(1, 60)
+    async with two(valkey) as (one, other):
+        assert await one.take("a", demand(), limits) is None
+        before = asyncio.get_running_loop().time()
+        await asyncio.sleep(1.0)
+        one.replied("a", sent=asyncio.get_running_loop().time() - 0.5)
+        hold = await other.take("b", demand(), limits)
+        passed = asyncio.get_running_loop().time() - before
+    assert hold is not None
+    assert hold.seconds is not None
+    assert hold.seconds + passed >= 60 + 0.5 + 0.25 - 0.002
+
+
+async def test_who_was_refused_a_slot_hears_when_it_comes_free_and_nobody_is_told_of_others(
+    valkey: Valkey,
+) -> None:
+    limits = {MODEL: Limits(slots=1), PROVIDER: Limits(slots=5)}
+    heard: list[str] = []
+    async with two(valkey) as (one, other):
+        other.heed(heard.append)
+        assert await one.take("a", demand(MODEL, PROVIDER), limits) is None
+
+        async def hears() -> bool:
+            assert lacking(await other.take("b", demand(MODEL, PROVIDER), limits)) == "slots"
+            one.close("a", aborted=False, sent=True)
+            assert await one.take("a", demand(MODEL, PROVIDER), limits) is None
+            return bool(heard)
+
+        await eventually(hears)
+    assert set(heard) == {str(MODEL)}
+
+
 async def test_more_than_a_window_ever_holds_never_fits_and_blocks_nobody(valkey: Valkey) -> None:
     limits = {MODEL: Limits(slots=1), **windows(Window("tokens", 100, 60))}
     async with ValkeyPool(valkey.url) as pool:

@@ -132,6 +132,18 @@ async def test_a_long_piece_that_requests_share_is_not_copied(transport: HttpTra
     assert peak < len(shared), "64 MiB were sent, and less than 4 held at any time"
 
 
+@pytest.mark.parametrize("body", [(), (b"{}",), (b"x" * 200_000,)], ids=["none", "short", "long"])
+async def test_a_reply_tells_when_its_request_had_been_written(
+    transport: HttpTransport, body: tuple[bytes, ...]
+) -> None:
+    time = asyncio.get_running_loop().time
+    async with HostileServer(answer) as server:
+        began = time()
+        async with transport.send(post(server.url, *body), connect_timeout=5) as told:
+            assert told.sent is not None
+            assert began <= told.sent <= time()
+
+
 async def test_cookies_are_not_sent_back(transport: HttpTransport) -> None:
     async def tempt(exchange: Exchange) -> None:
         await exchange.send(reply(b"", headers="Set-Cookie: crumb=1; Path=/\r\n"))

@@ -37,7 +37,7 @@ class Counted(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Booking:
-    """One call, as the server knows it. `begun` and `replied` are times of the loop.
+    """One call, as the server knows it. `begun`, `sent` and `replied` are times of the loop.
 
     `member` stands for the call in sets of slots, and ends with its model; `held` are the scopes in which it
     takes a slot; `until` is when no window counts it any more.
@@ -49,6 +49,7 @@ class Booking:
     held: tuple[str, ...]
     amounts: dict[Unit, int]
     begun: float
+    sent: float | None = None
     replied: float | None = None
     open: bool = True
 
@@ -92,12 +93,12 @@ class Bookings:
         self._kept[call] = booking
         return booking
 
-    def replied(self, call: str, now: float) -> Booking | None:
-        """The head of its reply is here; None if that changes nothing."""
+    def replied(self, call: str, now: float, sent: float | None) -> Booking | None:
+        """The head of its reply is here, and `sent` is when it went out; None if that changes nothing."""
         booking = self._kept.get(call)
         if booking is None or booking.replied is not None:
             return None
-        booking.replied = now
+        booking.replied, booking.sent = now, sent
         return booking
 
     def used(self, call: str, usage: Usage) -> Booking | None:
@@ -113,7 +114,8 @@ class Bookings:
         if booking is None or not booking.open:
             return None
         booking.open = False
-        booking.replied = now if booking.replied is None else booking.replied
+        if booking.replied is None:
+            booking.replied = booking.sent = now  # it may have been counted at any time until now
         if not sent:
             del self._kept[call]
         return booking
@@ -149,15 +151,18 @@ class Bookings:
 def retold(booking: Booking, now: float) -> Wire:
     """A call as `restore` wants it: what was booked, and how long ago."""
     age = int((now - booking.begun) * _MICROSECONDS)
-    replied = _NOT_YET
+    replied, sent = _NOT_YET, -1
     if booking.replied is not None:
         replied = int((booking.replied - booking.begun) * _MICROSECONDS)
+    if booking.sent is not None:
+        sent = max(0, int((booking.sent - booking.begun) * _MICROSECONDS))
     return [
         booking.call,
         booking.member,
         age,
         booking.replied is None,
         replied,
+        sent,
         booking.reckoned(),
         list(booking.held),
         booking.open,

@@ -346,6 +346,12 @@ class Book:
         self._shut, self._shut_for = until, what
         self._reopen()
 
+    def freed(self) -> None:
+        """A slot of the pool has come free: who waits for one may go out."""
+        if self._shut_for in {"slots", "loading"}:
+            self._shut = -inf
+            self._reopen()
+
     def _reopen(self) -> None:
         self._opens = max(self._spaced, self.paused, self._shut)
 

@@ -154,8 +154,12 @@ class Pool(Protocol):
         """Take all of `demand` at once, for the call of this id; None once that is done."""
         ...
 
-    def replied(self, call: str) -> None:
-        """The head of the reply is here."""
+    def heed(self, freed: Callable[[str], None]) -> None:
+        """Call `freed` with a scope, as text, when a slot that was wanted there comes free."""
+        ...
+
+    def replied(self, call: str, *, sent: float | None = None) -> None:
+        """The head of the reply is here; the request had been written at `sent`, if anybody knows."""
         ...
 
     def used(self, call: str, usage: Usage) -> None:

@@ -133,6 +133,8 @@ class MemoryLimiter:
         self._names = (f"{secrets.token_hex(6)}-{number}" for number in count(1))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._now: Callable[[], float] = time.monotonic
+        if pool is not None:
+            pool.heed(self._freed)
 
     def __repr__(self) -> str:
         waiting = sum(len(lane.places) for lane in self._lanes.values())
@@ -378,6 +380,14 @@ class MemoryLimiter:
         place.tell(hold, now)
         self._look(lane, now)
 
+    def _freed(self, scope: str) -> None:
+        """A slot that was wanted has come free in the pool."""
+        kind, _, name = scope.partition(" ")
+        line = self._lines.get(Scope(kind, name))  # type: ignore[arg-type]  # as `str` has written it
+        if line is not None:
+            line.book.freed()
+            self._serve(line, self._now())
+
     # --- calls that are on their way ---
 
     def replied(self, permit: MemoryPermit, reply: ReplyBegan) -> None:
@@ -386,7 +396,7 @@ class MemoryLimiter:
         permit.call.refused = not reply.accepted
         permit.call.answered(now, sent=reply.sent)
         if self._pool is not None:
-            self._pool.replied(permit.name)
+            self._pool.replied(permit.name, sent=reply.sent)
         if self._learns:
             self._learn_from(permit, reply, now)
         self._look(permit.lane, now)
@@ -412,7 +422,7 @@ class MemoryLimiter:
                 took=now - call.at,
                 ours=ours,
             )
-            if foreign is not None:
+            if foreign is not None and self._pool is None:  # else the others are those of the pool
                 window = Window(foreign.unit, foreign.amount, foreign.seconds)
                 book.enter(window, foreign.until - foreign.seconds, foreign.amount)
         self._heed(permit.lane)

@@ -8,8 +8,12 @@
 -- which it leaves the window. Windows of tokens have a hash besides, with the amount of each call and, under
 -- the empty name, their sum; a window of requests needs none, since its log can be counted.
 --
--- A call counts as new until its reply begins. Its entry is written as if the reply had come at the latest
--- time that will be used for it; should it be about to leave and still have no reply, it stays longer.
+-- A call counts as new until its reply begins. Its entry is written as if the reply had come a little after
+-- its start; should it be about to leave and still have no reply, it stays longer. Once the reply is here the
+-- call counts from when it was sent, if its process knows.
+--
+-- Slots come free at times that nobody can foresee. Who was refused one hears of it: the name of the scope is
+-- published on the channel :freed.
 
 local root = KEYS[1]
 local clock = redis.call('TIME')
@@ -27,6 +31,10 @@ local function slack(length)
   return math.min(LONGEST_SLACK, math.floor(length / 100))
 end
 
+local function margin(length)
+  return math.min(LONGEST_SLACK, math.floor(length / 200))
+end
+
 local function milliseconds(time)
   return math.ceil(time / 1000)
 end
@@ -41,6 +49,10 @@ end
 
 local function slots_of(scope)
   return root .. ':slots:' .. scope
+end
+
+local function wanted(scope)
+  return root .. ':wanted:' .. scope
 end
 
 -- Books `amount` for a call in place of what was booked for it.
@@ -107,6 +119,26 @@ local function book(window, call, leaves)
   if window[3] then
     count(window, call, window[4])
     redis.call('PEXPIRE', sums_of(window), kept)
+  end
+end
+
+-- A call is not new any more; gives its start, or false where it was not new.
+local function settle(call)
+  local begun = redis.call('ZSCORE', pending, call)
+  if begun then
+    redis.call('ZREM', pending, call)
+  end
+  return begun
+end
+
+local function count_from(window, call, time)
+  redis.call('ZADD', log_of(window), 'XX', time + window[2], call)
+end
+
+local function free_slot(scope, member)
+  redis.call('ZREM', slots_of(scope), member)
+  if redis.call('DEL', wanted(scope)) == 1 then
+    redis.call('PUBLISH', root .. ':freed', scope)
   end
 end
 
@@ -189,6 +221,9 @@ local function lack(scope, model)
   elseif not what and loaded >= 0 and not can_load(name, model, loaded) then
     what, wait = 'loading', UNKNOWN
   end
+  if wait == UNKNOWN then
+    redis.call('SET', wanted(name), 1, 'PX', FORGOTTEN)
+  end
   return what, wait, certain
 end
 
@@ -242,15 +277,15 @@ function operations.take(process, lease, call, member, model, scopes)
   return redis.call('ZCARD', processes)
 end
 
-function operations.replied(call, windows)
-  local begun = redis.call('ZSCORE', pending, call)
+-- It was sent `ago`; below 0 where nobody knows.
+function operations.replied(call, windows, ago)
+  local begun = settle(call)
   if not begun then
     return
   end
-  redis.call('ZREM', pending, call)
   for _, window in ipairs(windows) do
-    local counted_from = math.min(now, begun + slack(window[2]))
-    redis.call('ZADD', log_of(window), 'XX', counted_from + window[2], call)
+    local latest = ago >= 0 and now - ago + margin(window[2]) or begun + slack(window[2])
+    count_from(window, call, math.min(now, latest))
   end
 end
 
@@ -264,19 +299,19 @@ end
 
 -- `grace` is how much longer its slots stay taken, since the provider may notice late that it is over.
 function operations.close(call, member, sent, grace, windows, held)
-  if sent then
-    operations.replied(call, windows)
-  else
-    redis.call('ZREM', pending, call)
-    for _, window in ipairs(windows) do
+  local is_new = settle(call)
+  for _, window in ipairs(windows) do
+    if not sent then
       forget(window, call)
+    elseif is_new then
+      count_from(window, call, now + grace)
     end
   end
   for _, scope in ipairs(held) do
     if grace > 0 then
       redis.call('ZADD', slots_of(scope), 'XX', now + grace, member)
     else
-      redis.call('ZREM', slots_of(scope), member)
+      free_slot(scope, member)
     end
   end
 end
@@ -290,14 +325,16 @@ function operations.join(process, lease, settling)
 end
 
 -- What was booked before, or elsewhere; it is true whatever the limits say. A call is
--- {call, member, age, pending, time from its start to its reply, windows, scopes with a slot of it, open}.
+-- {call, member, age, pending, time from its start to its reply, and until it was sent, below 0 where nobody
+-- knows, windows, scopes with a slot of it, open}.
 function operations.restore(lease, calls)
   for _, entry in ipairs(calls) do
-    local call, member, age, awaits, replied, windows, held, open = unpack(entry)
+    local call, member, age, awaits, replied, sent, windows, held, open = unpack(entry)
     local begun = now - age
     redis.call('ZREM', pending, call)
     for _, window in ipairs(windows) do
-      book(window, call, begun + math.min(replied, slack(window[2])) + window[2])
+      local latest = sent >= 0 and sent + margin(window[2]) or slack(window[2])
+      book(window, call, begun + math.min(replied, latest) + window[2])
     end
     if awaits and #windows > 0 then
       await_reply(call, begun)
@@ -306,7 +343,7 @@ function operations.restore(lease, calls)
       if open then
         hold_slots(scope, lease, { member })
       else
-        redis.call('ZREM', slots_of(scope), member)
+        free_slot(scope, member)
       end
     end
   end

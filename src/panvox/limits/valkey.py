@@ -73,6 +73,7 @@ class ValkeyPool:
     ) -> None:
         self._line = Line(url)
         self._on_change = on_change or ignore
+        self._freed: Callable[[str], None] = ignore
         self._lease = lease
         self._bookings = Bookings(secrets.token_hex(6))
         self._state = _State.AWAY
@@ -100,7 +101,7 @@ class ValkeyPool:
             stack.push_async_callback(self._line.aclose)
             await self._begin()
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            for work in (self._serve(), self._beat()):
+            for work in (self._serve(), self._beat(), self._listen()):
                 stack.callback(tasks.create_task(work).cancel)
             stack.callback(self._stop_settling)
             stack.push_async_callback(self._say_goodbye)
@@ -131,10 +132,16 @@ class ValkeyPool:
             self._bookings.drop(call, booking)
         return hold
 
-    def replied(self, call: str) -> None:
-        """The head of the reply is here."""
-        if booking := self._bookings.replied(call, self._now()):
-            self._tell("replied", booking.call, booking.reckoned())
+    def heed(self, freed: Callable[[str], None]) -> None:
+        """Call `freed` with the name of a scope when a slot that was wanted there comes free."""
+        self._freed = freed
+
+    def replied(self, call: str, *, sent: float | None = None) -> None:
+        """The head of the reply is here; the request had been written at `sent`, if anybody knows."""
+        now = self._now()
+        if booking := self._bookings.replied(call, now, sent):
+            ago = -1 if sent is None else max(0, int((now - sent) * _MICROSECONDS))
+            self._tell("replied", booking.call, booking.reckoned(), ago)
 
     def used(self, call: str, usage: Usage) -> None:
         """What the provider counted, in place of the estimate."""
@@ -303,6 +310,17 @@ class ValkeyPool:
             )
             if self._state is _State.SHARED and isinstance(reply, int):
                 self._processes = reply
+
+    async def _listen(self) -> None:
+        """Hear of slots that come free; without it, who waits for one asks again and again all the same."""
+        while True:
+            try:
+                await self._line.hear("freed", self._on_freed)
+            except self._line.trouble:
+                await asyncio.sleep(_RETRY)
+
+    def _on_freed(self, scope: str) -> None:
+        self._freed(scope)
 
     async def _say_goodbye(self) -> None:
         for call in self._bookings.open_calls():

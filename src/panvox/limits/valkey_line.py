@@ -115,6 +115,18 @@ class Line:
                 if UNKNOWN in replies:
                     return "it has forgotten this process"
 
+    async def hear(self, channel: str, heard_of: Callable[[str], None]) -> None:
+        """Tell what is published on a channel of ours, over a connection of its own; raises `trouble`."""
+        async with self._client.pubsub(ignore_subscribe_messages=True) as heard:
+            await heard.subscribe(f"{_ROOT}:{channel}")
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # redis-py takes a cancellation that comes while it connects for a timeout of its own.
+                raise asyncio.CancelledError
+            while True:
+                message = await heard.get_message(timeout=None)
+                if message is not None:
+                    heard_of(message["data"].decode())
+
     def drop(self) -> None:
         """What is queued will not be said."""
         operations, self._queue = self._queue, []
