@@ -1,4 +1,4 @@
-"""Waiting is chosen only where it is sooner than the alternative; else who would wait is left."""
+"""Waiting is chosen only where it is sooner than the alternative; else whoever would wait is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from panvox.errors import Failure, OutOfMoney, Overloaded, RateLimited, Unreacha
 from panvox.limits import MemoryLimiter
 from panvox.limits.estimates import Estimates
 from panvox.messages import Event, Identity, Outcome, Prompt, ReplyBegan, Restarted, Text, Waiting
-from panvox.policies.fallback import SHORT, Fallback, Link
+from panvox.policies.fallback import SHORT, UNKNOWN, Fallback, Link
 from panvox.policies.limited import Limited
 from panvox.policies.metered import Metered
 from panvox.policies.pauses import RetryBudget, Rule
@@ -107,8 +107,10 @@ async def test_nobody_is_left_once_something_of_an_answer_has_come() -> None:
         ((40.0, 70.0, 50.0), "a/m", 40),
         ((40.0, 30.0, 50.0), "b/m", 30),
         ((40.0, 60.0, 20.0), "c/m", 20),
-        ((None, 60.0, 20.0), "c/m", 20),
-        ((None, 60.0, None), "b/m", 60),
+        ((None, 60.0, UNKNOWN / 2), "c/m", UNKNOWN / 2),
+        ((None, 60.0, 20.0), "a/m", 0),
+        ((60.0, 70.0, None), "c/m", 0),
+        ((60.0, None, None), "b/m", 0),
         ((None, None, None), "a/m", 0),
         ((40.0, 39.9, 50.0), "b/m", 39.9),
     ],
@@ -334,6 +336,14 @@ async def test_one_that_has_a_single_slot_does_not_draw_everybody_away() -> None
     found = await outcomes({"a": Limits(slots=20), "b": Limits(slots=1)}, 100)
     assert all(outcome.answered for outcome in found)
     assert max(outcome.started + outcome.duration for outcome in found) < 6
+
+
+async def test_a_slot_that_comes_free_in_a_moment_is_not_left_for_a_window_of_minutes() -> None:
+    """By itself the first would take ten seconds, and the second four minutes."""
+    window = Limits(windows=(Window("requests", 20, 60.0),))
+    found = await outcomes({"a": Limits(slots=10), "b": window}, 100)
+    assert all(outcome.answered for outcome in found)
+    assert max(outcome.started + outcome.duration for outcome in found) < 10
 
 
 async def test_whoever_was_left_is_no_attempt_and_the_outcome_names_who_answered() -> None:

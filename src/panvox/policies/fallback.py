@@ -18,7 +18,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from math import inf
 from random import Random
 
 from panvox.deadline import remaining
@@ -33,6 +32,10 @@ Cost = Callable[[Prompt], Decimal | None] | Decimal | None
 
 SHORT = 0.25
 """Seconds of a wait that are no reason to ask another model."""
+
+UNKNOWN = 10.0
+"""Seconds that a wait is taken for where nobody can tell: calls that have a slot take about as long. Were it
+taken for endless, all who wait for a slot for a moment would rather wait minutes for a window elsewhere."""
 
 _RETURNS = 1  # times that a model which was left for its wait is asked again because others wait, too
 _ONCE = Rule(attempts=1)
@@ -68,8 +71,8 @@ class Standing:
     """What became of a link so far; `dear` says that it costs more than the first, as far as anybody knows.
 
     `ready` is when it may be asked again, by the clock of the loop; None where it may not. If it is `held`,
-    that is when its wait would end as it was told, infinite where nobody knows, and `left` counts how often
-    it was left for that. `warning` is what is said of its cost, `note` what is told once it is heard.
+    that is when its wait would end, as it was told or `guessed`, and `left` counts how often it was left for
+    that. `warning` is what is said of its cost, `note` what is told once it is heard.
     """
 
     link: Link
@@ -78,6 +81,7 @@ class Standing:
     failed: int = 0
     fault: Fault | None = None
     held: bool = False
+    guessed: bool = False
     left: int = 0
     ready: float | None = None
     warning: str = ""
@@ -98,7 +102,7 @@ def next_turn(standings: Sequence[Standing], waiting: Standing | None = None) ->
         return each.ready is not None and (waiting is None or each is waiting or each.left <= _RETURNS)
 
     again = [
-        ((each.ready or 0.0) - (SHORT if each is waiting else 0.0), place)
+        ((each.ready or 0.0) - (SHORT if each is waiting and not each.guessed else 0.0), place)
         for place, each in enumerate(standings)
         if soon(each)
     ]
@@ -271,7 +275,7 @@ class _Way:
     def failed(self, turn: Standing, fault: Fault) -> list[str]:
         """`turn` has failed; sentences on those that cost too much to stand in."""
         turn.failed += 1
-        turn.fault, turn.held = fault, False
+        turn.fault, turn.held, turn.guessed = fault, False, False
         pause = turn.link.rule.pause(fault, turn.failed, self._chance.random()) if passing(fault) else None
         turn.ready = None if pause is None else self._clock() + pause
         self._admit()
@@ -282,7 +286,9 @@ class _Way:
         """Who is asked in place of `turn`, which has to wait; None where nobody is sooner."""
         if wait.seconds is not None and wait.seconds <= SHORT:
             return None
-        turn.held, turn.ready = True, self._clock() + (inf if wait.seconds is None else wait.seconds)
+        if wait.seconds is not None or not turn.guessed:  # a guess that is put off would be later than others
+            turn.ready = self._clock() + (UNKNOWN if wait.seconds is None else wait.seconds)
+        turn.held, turn.guessed = True, wait.seconds is None
         self._admit()
         following = self.next(turn)
         if following is not None:
