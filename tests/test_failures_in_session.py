@@ -137,6 +137,18 @@ async def test_a_preferred_model_is_asked_alone_and_others_only_stand_in(
     assert requests(simulator) == asked
 
 
+async def test_models_that_are_named_stand_in_for_the_preferred_one_in_the_order_of_their_names(
+    tmp_path: Path,
+) -> None:
+    trees = [host(name, "a", "b") for name in ("oak", "elm", "fir", "ash")]
+    fleet = fleet_of(*trees, out=["oak", "elm", "fir"])
+    patterns = ["fir/*,!fir/b", "elm/*", "ash/b", "*/a"]
+    async with served(tmp_path, fleet, rows=named(*trees), more=ONCE) as (session, _):
+        result = await session.ask(SUM, preferred="oak/a", models=patterns)
+    (outcome,) = result.outcomes
+    assert [each.model for each in outcome.attempts] == ["", "fir/a", "elm/a", "elm/b", "ash/b"]
+
+
 async def test_a_refusal_is_stood_in_for_without_waiting_for_its_end(tmp_path: Path) -> None:
     oak, elm = host("oak", NOVA), host("elm", NOVA)
     limited = replace(oak, models=(replace(oak.models[0], fault=find_fault("rate-limited")),))

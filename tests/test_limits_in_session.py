@@ -203,6 +203,40 @@ async def test_eleven_models_of_one_local_server_are_used_one_at_a_time_and_grou
     assert swaps == 10, order
 
 
+# --- the same weights elsewhere ---
+
+
+@pytest.mark.parametrize(
+    ("limits", "truth", "most"),
+    [
+        ("requests = '2/600s'", {"requests": (Window(2, 600.0),)}, 2),
+        (
+            "slots = 1",
+            {"concurrency": 1},
+            7,
+        ),  # it may come free while the others are still on their way to it
+    ],
+)
+async def test_nobody_waits_for_a_provider_while_the_same_weights_are_free_elsewhere(
+    tmp_path: Path, limits: str, truth: dict[str, object], most: int
+) -> None:
+    oak, elm = limited(host("oak", "nova-1-large"), **truth), host("elm", "nova-1-large")
+    slow = Latency(first_token=0.5, spread=0, slow_share=0)
+    fleet = Fleet((replace(oak, models=(replace(oak.models[0], latency=slow),)), elm))
+    rows = {"oak": f"limits = {{{limits}}}"}
+    async with served(tmp_path, fleet, rows=rows) as (session, simulator):
+        await session.catalogue()
+        results = await ask_all(session, sums(8), models=["oak/*"], deadline=3600)
+        await all_given_back(session)
+    spoke = [outcome.speaker.provider for result in results for outcome in result.outcomes]
+    assert states_of(results) == {"answered": 8}
+    tallies = simulator.stats().providers
+    assert 1 <= spoke.count("oak") == tallies["oak"].requests <= most
+    assert spoke.count("elm") == tallies["elm"].requests == 8 - spoke.count("oak")
+    assert len(list(attempts_of(results))) == 8
+    assert simulator.stats().violations == 0
+
+
 # --- from session to session ---
 
 

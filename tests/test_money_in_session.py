@@ -18,7 +18,7 @@ from panvox.messages import Note
 from panvox.simulator import Fleet, Latency, VirtualProvider, find_fault, simulate, with_outages
 from panvox.store import SqlJournal
 from tests.fleets import idle
-from tests.flows import SUM, all_given_back, ask_all, host, served, session_of, settings_of, until
+from tests.flows import SUM, all_given_back, ask_all, host, served, session_of, settings_of, sums, until
 from tests.test_failures_in_session import by_name, named, requests
 
 NOVA = "nova-1-large"
@@ -160,6 +160,22 @@ async def test_a_stand_in_that_the_money_does_not_reach_is_not_asked(tmp_path: P
     assert outcome.fault is not None
     assert f"elm/{NOVA} (out_of_money)" in outcome.fault.message
     assert requests(simulator) == {"oak": 1, "elm": 0}
+
+
+async def test_the_limit_of_a_provider_holds_for_those_who_stand_in_from_there(tmp_path: Path) -> None:
+    oak, elm = host("oak", NOVA), host("elm", NOVA)
+    fleet = with_outages(Fleet((oak, elm)), ["oak:0-9999"])
+    more = f"[retry]\nattempts = 1\n[budget.providers]\nelm = 3\n{costs(oak=1, elm=2)}"
+    async with served(tmp_path, fleet, rows=paid(oak, elm), more=more) as (session, simulator):
+        results = [await session.ask(text, models=["oak/*"]) for text in sums(2)]
+        assert isinstance(session.store, SqlJournal)
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        assert (await session.store.money.sums(today)).providers == {"oak": 0, "elm": 2}
+    assert [result.states for result in results] == [{"answered": 1}, {"overloaded": 1}]
+    fault = results[1].outcomes[0].fault
+    assert fault is not None
+    assert f"elm/{NOVA} (out_of_money)" in fault.message
+    assert requests(simulator) == {"oak": 2, "elm": 1}
 
 
 async def test_a_stand_in_of_more_than_three_times_the_cost_is_refused(tmp_path: Path) -> None:

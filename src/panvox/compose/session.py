@@ -149,11 +149,11 @@ class Session:
         await self.assembled(refresh=refresh)
         return self._catalogue
 
-    async def select(self, patterns: Sequence[str] = ()) -> tuple[Entry, ...]:
+    async def select(self, patterns: Sequence[str] = (), *, as_given: bool = False) -> tuple[Entry, ...]:
         """The models that `patterns` mean; without any, those of the settings, else what cannot cost much.
 
-        The model on this machine is asked when it is named or when there is no other. Raises
-        `SelectionError`.
+        They come in the order of the catalogue, or in that of the patterns with `as_given`. The model on this
+        machine is asked when it is named or when there is no other. Raises `SelectionError`.
         """
         catalogue = await self.catalogue()
         if patterns or self.settings.run.models:
@@ -163,6 +163,7 @@ class Session:
                 panels=self.settings.panels,
                 probes=await self.probes(),
                 probes_last=math.inf,
+                as_given=as_given,
             )
         hosted = [entry for entry in catalogue.entries if entry.provider != LOCAL]
         if hosted:
@@ -286,7 +287,7 @@ class Session:
         return self._panels
 
     async def _selected(self, models: Sequence[str], calling: Calling) -> tuple[Entry, ...]:
-        """Who is asked, the preferred one first; nobody where a chain says it."""
+        """Who is asked, the preferred one first, then as the patterns say; nobody where a chain says it."""
         if calling.get("chain") is not None:
             return ()
         preferred = calling.get("preferred")
@@ -296,7 +297,7 @@ class Session:
         if len(first) > 1:
             named = ", ".join(entry.name for entry in first[:3])
             raise SelectionError(f"{preferred} means {len(first)} models, such as {named}; prefer one")
-        others = await self.select(models) if models else ()
+        others = await self.select(models, as_given=True) if models else ()
         return (*first, *(entry for entry in others if entry != first[0]))
 
     @asynccontextmanager

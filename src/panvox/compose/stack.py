@@ -131,7 +131,7 @@ class Stack:
 
     async def _top_up(self, entry: Entry, first: Entry, purse: Purse, prompt: Prompt) -> Refusal | None:
         more = self._cost(entry, prompt)
-        return await purse.top_up(identity_of(first), more) if more > 0 else None
+        return await purse.top_up(identity_of(first), more, identity_of(entry)) if more > 0 else None
 
     def _rule(self, entry: Entry) -> Rule:
         source = self._sources.get(entry.provider)
