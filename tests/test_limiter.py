@@ -545,6 +545,21 @@ async def test_a_head_that_comes_late_reveals_no_use_by_others_where_our_calls_e
     assert used(limiter, model("b")) == [1]
 
 
+async def test_calls_that_overtake_each_other_on_the_way_reveal_no_use_by_others() -> None:
+    limiter = limiter_of({ACCOUNT: Limits(windows=(Window("requests", 4, 60.0),))}, learner=Learning())
+    told = Rate(unit="requests", window=60.0, limit=4, remaining=3, reset=60.0)
+    await make_call(limiter, demand("a", ACCOUNT), lasts=0)
+    permits = [limiter.permit(demand("a", ACCOUNT)) for _ in range(3)]
+    assert [await permit.wait() for permit in permits] == [None] * 3
+    start = now()
+    await asyncio.sleep(61)
+    for permit, remaining in zip(permits, (0, 2, 1), strict=True):
+        permit.replied(ReplyBegan((msgspec.structs.replace(told, remaining=remaining),), sent=start))
+    assert used(limiter, ACCOUNT) == [0]
+    for permit in permits:
+        permit.close()
+
+
 async def test_slots_set_for_a_provider_are_used_at_once_and_not_tried_for_one_by_one() -> None:
     limiter = limiter_of({PROVIDER: Limits(slots=9)}, learner=Learning())
     permits = [limiter.permit(demand("a", ACCOUNT, PROVIDER)) for _ in range(9)]

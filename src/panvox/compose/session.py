@@ -58,6 +58,8 @@ from panvox.store import NullJournal, SqlJournal, default_path, open_journal
 PROBE_DEADLINE = 60.0
 """Seconds that a probe may take: what is slower is silent."""
 
+_BELIEVED = 1.0  # seconds for which what was read of probes is taken to hold
+
 
 class Session:
     """Everything that is open while prompts are asked; `panvox.open` makes one.
@@ -98,6 +100,9 @@ class Session:
         self._till = Till(settings, store, shared.estimates)
         self._stack = self._new_stack()
         self._panels: Panels | None = None
+        self._looking_up = asyncio.Lock()
+        self._looked_up = -math.inf
+        self._found: Mapping[str, Probe] = {}
         network = settings.network
         self._deadlines = Deadlines(
             connect=network.connect_timeout,
@@ -177,7 +182,13 @@ class Session:
         return catalogue.entries
 
     async def probes(self) -> Mapping[str, Probe]:
-        """What earlier probes found, as far as it is not too old."""
+        """What earlier probes found, as far as it is not too old; what was read is believed for a second."""
+        async with self._looking_up:  # many ask at once, and one reads
+            if time.monotonic() - self._looked_up >= _BELIEVED:
+                self._found, self._looked_up = await self._read_probes(), time.monotonic()
+        return self._found
+
+    async def _read_probes(self) -> Mapping[str, Probe]:
         kept, max_age = self._probes, self.settings.catalogue.probe_age
         marks = {source.provider: source.mark for source in self._shelf.sources}
         return await asyncio.to_thread(lambda: kept.load(now=time.time(), max_age=max_age, marks=marks))
@@ -210,6 +221,7 @@ class Session:
                             heard(event.outcome, probe)
         finally:
             kept = await asyncio.to_thread(self._probes.keep, found)
+            self._looked_up = -math.inf
         return kept
 
     @cached_property

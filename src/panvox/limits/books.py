@@ -124,7 +124,7 @@ class Call:
         answered, places, amounts = self._answered, self.places, self.amounts
         for book in self.books:
             for log in book.logs:
-                latest = self._latest(log)
+                latest = self.latest(log)
                 booked = latest if answered and latest < time else time
                 if pending:
                     places[log] = log.place(booked, amounts[log.index])
@@ -140,9 +140,9 @@ class Call:
         """When the provider booked it, for a window; -inf while that is not known."""
         if self.settled is None:
             return -inf
-        return min(self.settled, self._latest(log)) if self._answered else self.settled
+        return min(self.settled, self.latest(log)) if self._answered else self.settled
 
-    def _latest(self, log: Log) -> float:
+    def latest(self, log: Log) -> float:
         """When it was booked at the latest, if it was answered."""
         return self.at + log.slack if self._sent is None else self._sent + log.margin
 
@@ -269,6 +269,10 @@ class Log:
 
 def _number(granule: Granule) -> float:
     return granule.number
+
+
+def _at(call: Call) -> float:
+    return call.at
 
 
 class Wait(NamedTuple):
@@ -552,9 +556,19 @@ class Book:
         return self._history[-min(len(self._history), self.inside // 2 + 1)].at if self._history else -inf
 
     def held(self, call: Call, unit: Unit, seconds: float) -> int:
-        """The most that a window held of late: now, and when `call` had gone out."""
+        """The most that a window may have held for its provider when `call` came there."""
         logs = (log for log in self.logs if (log.unit, log.seconds) == (unit, seconds))
-        return max((max(log.used, call.held.get(log, 0)) for log in logs), default=0)
+        return max((max(log.used, self._held(call, log)) for log in logs), default=0)
+
+    def _held(self, call: Call, log: Log) -> int:
+        """What a window held when `call` had gone out, and all that may have overtaken it on the way."""
+        latest, overtook = call.latest(log), 0
+        for index in range(bisect_left(self._history, call.at, key=_at), len(self._history)):
+            other = self._history[index]
+            if other.at > latest:
+                break
+            overtook += other.amounts[log.index] if other is not call else 0
+        return call.held.get(log, 0) + overtook
 
     def sent(self) -> list[tuple[float, int]]:
         """Times of the calls that went out, those that were refused too, oldest first, each with a 1."""
