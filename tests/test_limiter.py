@@ -1064,7 +1064,9 @@ async def _fly(permit: MemoryPermit, asked: Demand, wanted: Wanted, seen: Observ
     if wanted.fate not in {"never", "unreachable"}:
         await asyncio.sleep(wanted.head)
     head = now()
-    sent = start + wanted.sent * (head - start) if headed and wanted.sent is not None else None
+    sent = None
+    if headed and wanted.sent is not None:  # the books believe that a request is written before `LATEST`
+        sent = start + wanted.sent * min(head - start, LATEST - margin(60.0))
     if headed:
         permit.replied(ReplyBegan(accepted=wanted.fate == "answers", sent=sent))
     if wanted.fate == "answers":
