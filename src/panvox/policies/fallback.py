@@ -35,11 +35,13 @@ _ONCE = Rule(attempts=1)
 class Link:
     """One model of a chain. `rule` says how it is asked again, and `cost` what a prompt is expected to cost.
 
-    A `local` one costs nothing.
+    A `local` one costs nothing. `again` is what is asked in later attempts, where that is another model: who
+    stands in is paid for once.
     """
 
     identity: Identity
     model: Model
+    again: Model | None = None
     rule: Rule = _ONCE
     cost: Cost = None
     local: bool = False
@@ -68,6 +70,11 @@ class Standing:
     fault: Fault | None = None
     ready: float | None = None
     warning: str = ""
+
+    @property
+    def model(self) -> Model:
+        """What is to be asked."""
+        return self.link.again if self.failed and self.link.again else self.link.model
 
 
 def next_turn(standings: Iterable[Standing]) -> Standing | None:
@@ -155,7 +162,7 @@ class Fallback:
         while True:
             attempt = await stack.enter_async_context(AsyncExitStack())
             try:
-                events = await attempt.enter_async_context(turn.link.model.stream(prompt))
+                events = await attempt.enter_async_context(turn.model.stream(prompt))
                 async for event in events:
                     traces = traces or leaves_a_trace(event)
                     yield event
