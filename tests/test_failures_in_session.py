@@ -66,6 +66,21 @@ async def test_a_member_whose_provider_is_out_is_answered_by_the_same_weights_el
     assert (turn.ended.verdict.asked, turn.ended.verdict.answered) == (2, 2)
 
 
+async def test_who_stands_in_is_told_to_the_turn_in_which_that_happens_and_to_no_other(
+    tmp_path: Path,
+) -> None:
+    oak, elm, ash = host("oak", NOVA), host("elm", NOVA), host("ash", "opal-1-pro")
+    fleet = fleet_of(oak, elm, ash, out=["oak"])
+    async with (
+        served(tmp_path, fleet, rows=named(oak, elm, ash)) as (session, _),
+        session.stream(SUM, models=["ash/*"]) as calm,
+    ):
+        async with session.stream(SUM, models=["oak/*"]) as turn:
+            told = [event.text async for event in turn if isinstance(event, Note)]
+        assert [event.text async for event in calm if isinstance(event, Note)] == []
+    assert [note for note in told if note.startswith(f"elm/{NOVA} stands in for oak/{NOVA}")] == told != []
+
+
 async def test_weights_that_vote_already_have_one_vote_whoever_answers_for_them(tmp_path: Path) -> None:
     oak, elm, fir = host("oak", NOVA), host("elm", NOVA), host("fir", NOVA)
     ash = host("ash", "opal-1-pro")
