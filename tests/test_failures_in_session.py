@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from panvox.compose import panels
 from panvox.compose.conversation import Result
 from panvox.compose.session import Session
 from panvox.errors import SelectionError
 from panvox.messages import Note, Outcome
+from panvox.policies.chains import Candidate, Chain, chain_for
 from panvox.simulator import Fleet, Simulator, VirtualProvider, find_fault, simulate, with_outages
 from tests.flows import PLAIN, SUM, host, served, session_of, until
 
@@ -79,6 +82,25 @@ async def test_who_stands_in_is_told_to_the_turn_in_which_that_happens_and_to_no
             told = [event.text async for event in turn if isinstance(event, Note)]
         assert [event.text async for event in calm if isinstance(event, Note)] == []
     assert [note for note in told if note.startswith(f"elm/{NOVA} stands in for oak/{NOVA}")] == told != []
+
+
+async def test_who_stands_in_is_looked_for_once_however_often_a_panel_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Candidate | None] = []
+
+    def counted(asked: Candidate | None, candidates: Sequence[Candidate], **options: Any) -> Chain:
+        looked.append(asked)
+        return chain_for(asked, candidates, **options)
+
+    monkeypatch.setattr(panels, "chain_for", counted)
+    oak, elm, ash = host("oak", NOVA), host("elm", NOVA), host("ash", "opal-1-pro")
+    async with served(tmp_path, fleet_of(oak, elm, ash), rows=named(oak, elm, ash)) as (session, _):
+        for _ in range(3):
+            await session.ask(SUM, models=["oak/*", "ash/*"])
+        assert len(looked) == 2
+        await session.ask(SUM, models=["elm/*", "ash/*"])
+        assert len(looked) == 4
 
 
 async def test_weights_that_vote_already_have_one_vote_whoever_answers_for_them(tmp_path: Path) -> None:
