@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from panvox.compose import panels
 from panvox.compose.conversation import Result
 from panvox.compose.session import Session
 from panvox.errors import SelectionError
 from panvox.messages import Note, Outcome
+from panvox.policies.chains import Candidate, Chain, chain_for
 from panvox.simulator import Fleet, Simulator, VirtualProvider, find_fault, simulate, with_outages
 from tests.flows import PLAIN, SUM, host, served, session_of, until
 
@@ -64,6 +67,40 @@ async def test_a_member_whose_provider_is_out_is_answered_by_the_same_weights_el
     assert stored.turns[0].outcomes[0].stand_in == outcome.stand_in
     assert [note for note in notes if note.startswith(f"elm/{NOVA} stands in for oak/{NOVA}")] == notes
     assert (turn.ended.verdict.asked, turn.ended.verdict.answered) == (2, 2)
+
+
+async def test_who_stands_in_is_told_to_the_turn_in_which_that_happens_and_to_no_other(
+    tmp_path: Path,
+) -> None:
+    oak, elm, ash = host("oak", NOVA), host("elm", NOVA), host("ash", "opal-1-pro")
+    fleet = fleet_of(oak, elm, ash, out=["oak"])
+    async with (
+        served(tmp_path, fleet, rows=named(oak, elm, ash)) as (session, _),
+        session.stream(SUM, models=["ash/*"]) as calm,
+    ):
+        async with session.stream(SUM, models=["oak/*"]) as turn:
+            told = [event.text async for event in turn if isinstance(event, Note)]
+        assert [event.text async for event in calm if isinstance(event, Note)] == []
+    assert [note for note in told if note.startswith(f"elm/{NOVA} stands in for oak/{NOVA}")] == told != []
+
+
+async def test_who_stands_in_is_looked_for_once_however_often_a_panel_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Candidate | None] = []
+
+    def counted(asked: Candidate | None, candidates: Sequence[Candidate], **options: Any) -> Chain:
+        looked.append(asked)
+        return chain_for(asked, candidates, **options)
+
+    monkeypatch.setattr(panels, "chain_for", counted)
+    oak, elm, ash = host("oak", NOVA), host("elm", NOVA), host("ash", "opal-1-pro")
+    async with served(tmp_path, fleet_of(oak, elm, ash), rows=named(oak, elm, ash)) as (session, _):
+        for _ in range(3):
+            await session.ask(SUM, models=["oak/*", "ash/*"])
+        assert len(looked) == 2
+        await session.ask(SUM, models=["elm/*", "ash/*"])
+        assert len(looked) == 4
 
 
 async def test_weights_that_vote_already_have_one_vote_whoever_answers_for_them(tmp_path: Path) -> None:

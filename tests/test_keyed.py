@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from panvox.deadline import narrow
 from panvox.dialects.openai import OpenAI
 from panvox.errors import (
     Category,
@@ -25,12 +26,30 @@ from panvox.errors import (
     RateLimited,
     Refused,
     Retry,
+    TooLarge,
     Unauthorised,
 )
 from panvox.keys import Key, KeyPool, KeyState
-from panvox.messages import AttemptBegan, End, Event, Finish, Fold, Identity, Prompt, Restarted, Text, Waiting
+from panvox.limits import MemoryLimiter
+from panvox.limits.estimates import Estimates
+from panvox.messages import (
+    AttemptBegan,
+    End,
+    Event,
+    Finish,
+    Fold,
+    Identity,
+    Prompt,
+    ReplyBegan,
+    Restarted,
+    Text,
+    Usage,
+    UsageReport,
+    Waiting,
+)
 from panvox.policies.keyed import Keyed
-from panvox.protocols import Model
+from panvox.policies.limited import Limited
+from panvox.protocols import Limits, Model, Scope, Window
 from panvox.providers.http import HttpModel
 from panvox.providers.transport import HttpTransport
 from panvox.simulator import Fleet, VirtualModel, VirtualProvider, simulate
@@ -376,3 +395,61 @@ async def test_no_backup_is_used_for_the_sake_of_a_wait() -> None:
         heard = [event async for event in events]
     assert heard[1] == Text("usual")
     assert keys.asked == {"a": 1, "b": 0}
+
+
+# --- limits of our own -------------------------------------------------------------------------------
+
+
+def account_of(name: str) -> Scope:
+    return Scope("account", f"oak/{name}")
+
+
+class Accounts:
+    """A model behind the keys of two accounts, `a` and `b`, whose limits are kept; `a` is asked first."""
+
+    def __init__(self, limits: Mapping[str, Limits]) -> None:
+        script = (ReplyBegan(), UsageReport(Usage(prompt_tokens=10, completion_tokens=60)), *answer("Paris"))
+        self.keys = Keys({"a": script, "b": script}, {"a": "a", "b": "b"})
+        limiter = MemoryLimiter(lambda scope: limits.get(scope.name.rpartition("/")[2], Limits()))
+        models = {
+            label: Limited(model, limiter=limiter, scopes=(account_of(label),), estimates=Estimates())
+            for label, model in self.keys.models.items()
+        }
+        self.model = Keyed("oak/m", self.keys.pool, models, model="m")
+
+    async def ask(self, tokens: int) -> None:
+        """Ask for an answer of so many tokens, which is of use for five seconds."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ask(tokens))  # a deadline is that of a task
+
+    async def _ask(self, tokens: int) -> None:
+        narrow(5.0)
+        prompt = Prompt.of("What is the capital of France?", max_tokens=tokens)
+        async with self.model.stream(prompt) as events:
+            assert [type(event) async for event in events][-1] is End
+
+
+@virtual
+async def test_a_call_that_has_no_time_to_wait_uses_another_account_and_others_go_on_with_the_first() -> None:
+    accounts = Accounts({"a": Limits(windows=(Window("tokens", 100, 60.0),))})
+    await accounts.ask(20)
+    await accounts.ask(80)
+    assert accounts.keys.asked == {"a": 1, "b": 1}
+    await accounts.ask(10)
+    assert accounts.keys.asked == {"a": 2, "b": 1}
+
+
+@virtual
+async def test_a_call_that_is_too_large_for_the_limits_of_one_account_uses_another() -> None:
+    accounts = Accounts({"a": Limits(windows=(Window("tokens", 100, 60.0),))})
+    await accounts.ask(500)
+    assert accounts.keys.asked == {"a": 0, "b": 1}
+
+
+@virtual
+async def test_a_call_that_is_too_large_for_every_account_says_so() -> None:
+    small = Limits(windows=(Window("tokens", 100, 60.0),))
+    accounts = Accounts({"a": small, "b": small})
+    with pytest.RaisesGroup(pytest.RaisesExc(TooLarge, match="needs more tokens")):
+        await accounts.ask(500)
+    assert accounts.keys.asked == {"a": 0, "b": 0}

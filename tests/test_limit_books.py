@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from math import inf
 
 import pytest
@@ -297,3 +298,20 @@ def test_the_memory_of_a_window_is_bounded() -> None:
         log.used += 1
         log.place(number / entered * 3, 1)
     assert len(log.entries()) <= 1001
+
+
+def test_calls_that_were_slow_and_are_over_are_not_remembered_for_ever() -> None:
+    minute = book(Window("requests", 5, 60.0))
+    gc.collect()
+    before = alive(Call)
+    for start in range(0, 300_000, 100):
+        slow = taken(minute, start)
+        minute.bring_up(start + LATEST)
+        slow.answered(start + LATEST + 1)
+        slow.leave(start + LATEST + 1)
+    assert alive(Call) - before <= 2_100, "as many as are looked back on when a limit is learnt"
+
+
+def alive(kind: type) -> int:
+    """How many of a kind somebody still holds."""
+    return sum(type(each) is kind for each in gc.get_objects())

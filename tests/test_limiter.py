@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -75,6 +76,12 @@ async def all_of(coroutines: Sequence[Coroutine[None, None, float]]) -> list[flo
 def used(limiter: MemoryLimiter, scope: Scope) -> list[int]:
     standing = next(standing for standing in limiter.standing() if standing.scope == scope)
     return [window.used for window in standing.windows]
+
+
+def alive(kind: type) -> int:
+    """How many of a kind somebody still holds."""
+    gc.collect()
+    return sum(type(each) is kind for each in gc.get_objects())
 
 
 def at_rest(limiter: MemoryLimiter) -> bool:
@@ -959,6 +966,32 @@ async def test_what_was_used_and_what_never_went_out_is_told_to_the_pool() -> No
     assert pool.books[PROVIDER].used("tokens", 60.0, now()) == 30
 
 
+async def test_who_came_while_the_pool_was_asked_and_is_gone_is_not_remembered() -> None:
+    limiter = limiter_of({}, pool=SharedBooks(delay=0.1))
+    before = alive(MemoryPermit)
+    await all_of([make_call(limiter, demand("a", PROVIDER), lasts=0) for _ in range(20)])
+    assert alive(MemoryPermit) == before
+
+
+# --- what earlier processes left ---
+
+
+async def test_what_is_set_for_a_provider_holds_for_an_account_that_is_known_from_earlier() -> None:
+    limiter = limiter_of({PROVIDER: Limits(slots=20)}, learner=Learning())
+    limiter.pause(ACCOUNT, 0.0)  # as after a start, when all that is known is that it was left alone
+    calls = [make_call(limiter, demand("a", ACCOUNT, PROVIDER), lasts=9) for _ in range(20)]
+    assert await all_of(calls) == [0.0] * 20
+
+
+async def test_what_is_set_for_a_provider_later_holds_for_its_accounts_at_once() -> None:
+    limiter = limiter_of({}, learner=Learning())
+    limiter.pause(ACCOUNT, 0.0)
+    limiter.pause(PROVIDER, 0.0)
+    limiter.configure(lambda scope: Limits(slots=20) if scope == PROVIDER else NOTHING)
+    (account,) = (each for each in limiter.standing() if each.scope == ACCOUNT)
+    assert (account.effective.slots, account.effective.spacing) == (None, 0.0)
+
+
 # --- whatever happens ---
 
 FATES = (
@@ -1079,7 +1112,9 @@ async def _fly(permit: MemoryPermit, asked: Demand, wanted: Wanted, seen: Observ
     if wanted.fate not in {"never", "unreachable"}:
         await asyncio.sleep(wanted.head)
     head = now()
-    sent = start + wanted.sent * (head - start) if headed and wanted.sent is not None else None
+    sent = None
+    if headed and wanted.sent is not None:  # the books believe that a request is written before `LATEST`
+        sent = start + wanted.sent * min(head - start, LATEST - margin(60.0))
     if headed:
         permit.replied(ReplyBegan(accepted=wanted.fate == "answers", sent=sent))
     if wanted.fate == "answers":

@@ -178,6 +178,19 @@ async def test_the_limit_of_a_provider_holds_for_those_who_stand_in_from_there(t
     assert requests(simulator) == {"oak": 2, "elm": 1}
 
 
+async def test_a_stand_in_that_is_asked_again_is_paid_for_once(tmp_path: Path) -> None:
+    oak, elm = host("oak", NOVA), host("elm", NOVA)
+    fleet = with_outages(Fleet((oak, elm)), ["oak:0-9999", "elm:0-9999"])
+    more = f"[retry]\nattempts = 2\nbase = 0.05\n[budget]\nrun = 3\n{costs(oak=1, elm=2)}"
+    async with served(tmp_path, fleet, rows=paid(oak, elm), more=more) as (session, simulator):
+        result = await session.ask(SUM, models=["oak/*"])
+        assert await spent(session) == 0
+    (outcome,) = result.outcomes
+    assert outcome.fault is not None
+    assert f"elm/{NOVA} (overloaded)" in outcome.fault.message
+    assert requests(simulator) == {"oak": 2, "elm": 2}
+
+
 async def test_a_stand_in_of_more_than_three_times_the_cost_is_refused(tmp_path: Path) -> None:
     oak, elm = host("oak", NOVA), host("elm", NOVA)
     fleet = with_outages(Fleet((oak, elm)), ["oak:0-9999"])

@@ -30,6 +30,7 @@ from panvox.simulator import (
     simulate,
     some_faulty,
 )
+from tests.flows import host, served
 
 SUM = "What is 17 + 25?"
 
@@ -289,3 +290,19 @@ def test_the_public_names_are_there_and_are_all() -> None:
     assert all(getattr(panvox, name) for name in panvox.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = panvox.nothing
+
+
+async def test_who_asks_at_once_waits_for_one_catalogue_and_all_get_the_same(tmp_path: Path) -> None:
+    async with served(tmp_path, Fleet((host("oak"),))) as (session, _):
+        async with asyncio.TaskGroup() as tasks:
+            made = [tasks.create_task(session.assembled()) for _ in range(3)]
+        first, *others = (task.result() for task in made)
+    assert all(other is first for other in others)
+
+
+async def test_the_model_on_this_machine_stays_what_it_is_when_settings_change(tmp_path: Path) -> None:
+    async with served(tmp_path, Fleet((host("oak"),))) as (session, _):
+        before = session.settings.local
+        other = before.model_copy(update={"weights": tmp_path / "other.gguf", "context": 1024})
+        session.reload(session.settings.model_copy(update={"local": other}))
+        assert session.settings.local == before

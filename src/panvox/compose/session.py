@@ -96,6 +96,7 @@ class Session:
             dialect_of=lambda source: dialect_of(source.vendor),
         )
         self._assembled: Assembled | None = None
+        self._assembling = asyncio.Lock()
         self._catalogue = Catalogue()
         self._till = Till(settings, store, shared.estimates)
         self._stack = self._new_stack()
@@ -114,9 +115,10 @@ class Session:
     def reload(self, settings: Settings) -> None:
         """Other settings from now on: limits at once, how calls are made with the next panel.
 
-        Providers, keys and ways out stay as they were when the session was opened, and all does where the
-        limits make no sense.
+        Providers, keys, ways out and the model on this machine stay as they were when the session was opened,
+        and all does where the limits make no sense.
         """
+        settings = settings.model_copy(update={"local": self.settings.local})
         try:
             self.keeping.configure(settings)
         except UsageError as error:
@@ -144,10 +146,11 @@ class Session:
 
         Lists that are too old are asked for; all of them with `refresh`.
         """
-        if self._assembled is None or refresh:
-            self._assembled = await self._shelf.catalogue(self._ways, refresh=refresh)
-            self._catalogue = self._assembled.catalogue
-        return self._assembled
+        async with self._assembling:
+            if self._assembled is None or refresh:
+                self._assembled = await self._shelf.catalogue(self._ways, refresh=refresh)
+                self._catalogue = self._assembled.catalogue
+            return self._assembled
 
     async def catalogue(self, *, refresh: bool = False) -> Catalogue:
         """The models that can be asked, and why some cannot; see `assembled`."""
@@ -276,11 +279,11 @@ class Session:
         selected = await self._selected(models or (names_in(stored) if stored else ()), calling)
         entries = (await self.catalogue()).entries
         await self._till.prepare(entries)
-        panels = self._panels_of(entries)
+        panels, notes = self._panels_of(entries), Notes()
         async with self._till.purse() as purse:
-            members = panels.members(selected, calls, heard=self.notes.say, purse=purse)
+            members = panels.members(selected, calls, heard=notes.say, purse=purse)
             for note in self._till.notes(selected):
-                self.notes.say(note)
+                notes.say(note)
             run = Run(
                 members,
                 journal=self.store,
@@ -290,7 +293,7 @@ class Session:
                 tag=calling.get("tag", ""),
                 free_first=self.settings.budget.free_first,
             )
-            yield Conversation(self.settings, run, purse=purse, notes=self.notes)
+            yield Conversation(self.settings, run, purse=purse, notes=(self.notes, notes))
 
     def _panels_of(self, entries: tuple[Entry, ...]) -> Panels:
         """What makes panels of `entries`, maybe thousands of them; made anew when something is new."""

@@ -102,8 +102,9 @@ class Ledger:
 
     def begin_attempt(self, record: Record, began: AttemptBegan, now: float) -> None:
         """A call of it goes out."""
-        record.tells = True
-        waited = now - (record.started if record.held_since is None else record.held_since)
+        first, record.tells = not record.tells, True
+        idle_since = record.started if first and record.held_since is None else record.held_since
+        waited = 0.0 if idle_since is None else now - idle_since
         record.held_since = None
         self._move(record, State.STREAMING)
         in_flight = self._states[State.STREAMING]
@@ -112,6 +113,7 @@ class Ledger:
     def end_attempt(self, record: Record, ended: AttemptEnded, now: float) -> None:
         """Its call is over."""
         call, record.call = record.call, None
+        record.held_since = now
         if call is None:
             return
         state = State(ended.fault.category.value) if ended.fault else State.ANSWERED

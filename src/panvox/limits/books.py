@@ -301,7 +301,7 @@ class Book:
         self._shut_for: What = "shared"
         self._pace: float | None = None
         self._pending: deque[Call] = deque()
-        self._lapsed: list[Call] = []
+        self._lapsed: dict[Call, None] = {}
         self._history: deque[Call] = deque(maxlen=_REMEMBERED)
         self._leaving: deque[tuple[float, str]] = deque()
         self._in_use: dict[str, int] = {}
@@ -417,6 +417,7 @@ class Book:
 
     def leave(self, call: Call, now: float, *, aborted: bool) -> None:
         """`call` is over."""
+        self._lapsed.pop(call, None)
         if aborted:
             self._leaving.append((now + GRACE, call.model))
             return
@@ -443,7 +444,7 @@ class Book:
             if call.settled is None:
                 call.lapse()
             if call.may_be_uncounted:
-                self._lapsed.append(call)
+                self._lapsed[call] = None
 
     def bring_up(self, now: float) -> None:
         """Let out of the books what time has let out."""
@@ -508,7 +509,7 @@ class Book:
         fits = log.fits_at(amount)
         if fits == inf and self._pending:
             fits = self._pending[0].at + log.slack + log.seconds
-        self._lapsed = [call for call in self._lapsed if call.may_be_uncounted]
+        self._lapsed = {call: None for call in self._lapsed if call.may_be_uncounted}
         may_shrink = self.inside if log.index else self._pending or self._lapsed
         return Wait(what, max(0.0, fits - now), certain=not may_shrink)
 

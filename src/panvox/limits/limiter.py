@@ -153,6 +153,7 @@ class MemoryLimiter:
             # The widest first, since what is set there has a bearing on what is learnt of the narrower ones.
             lines = [self._line(scope) for scope in reversed(dict.fromkeys(demand.scopes))]
             lane = self._lanes[key] = Lane(tuple(reversed(lines)))
+            self._review(lines)
         return MemoryPermit(self, demand, lane)
 
     def _line(self, scope: Scope) -> Line:
@@ -162,6 +163,12 @@ class MemoryLimiter:
             line = Line(scope, configured, self._learner.effective(scope, configured))
             self._lines[scope] = line
         return line
+
+    def _review(self, lines: Iterable[Line]) -> None:
+        """Ask again what holds, the widest first: some may be here from earlier, without the wider ones."""
+        now = self._now()
+        for line in lines:
+            line.book.configure(self._learner.effective(line.book.scope, line.configured), now)
 
     def _bind(self) -> None:
         """Follow the clock of the loop that runs, if one does."""
@@ -192,7 +199,7 @@ class MemoryLimiter:
         elif lane.parked_at is not None:
             permit.tell(lane.parked_at.wait(permit, now), now)
         else:
-            lane.untold.append(permit)
+            lane.untold[permit.arrival] = permit
 
     def _blocker(self, place: Place, now: float) -> Line | None:
         """The narrowest scope that has no room for a call, or in whose line others go first."""
@@ -490,7 +497,7 @@ class MemoryLimiter:
         now = self._now()
         for scope, line in self._lines.items():
             line.configured = limits_of(scope)
-            line.book.configure(self._learner.effective(scope, line.configured), now)
+        self._review(sorted(self._lines.values(), key=lambda line: line.book.scope.kind != "provider"))
         again = list(self._excluded)
         self._excluded.clear()
         for place in again:

@@ -192,7 +192,7 @@ class Lane:
         self.learning = tuple(book for book in self.books if not several or book.scope.kind != "model")
         self.places: OrderedDict[int, Place] = OrderedDict()
         self.parked_at: Line | None = None
-        self.untold: list[Place] = []
+        self.untold: dict[int, Place] = {}
 
     @property
     def first(self) -> Place | None:
@@ -208,10 +208,11 @@ class Lane:
     def leave(self, place: Place) -> None:
         """One goes; the first must not be parked any more."""
         del self.places[place.arrival]
+        self.untold.pop(place.arrival, None)
         if self.parked_at is not None:
             self.parked_at.waiting -= 1
 
     def take_untold(self) -> list[Place]:
         """Those who wait and have not been told why; from now on they have."""
-        untold, self.untold = self.untold, []
-        return [place for place in untold if place.state is State.WAITING]
+        untold, self.untold = self.untold, {}
+        return [place for place in untold.values() if place.state is State.WAITING]

@@ -109,6 +109,10 @@ class Keyed:
 
 
 def _another_may_do(fault: Fault) -> bool:
-    """Whether a failure is of the key, and not of the call."""
-    limited = fault.category is Category.RATE_LIMITED and fault.owner is Owner.KEY
-    return limited or fault.retry is Retry.OTHER_KEY
+    """Whether a failure is of the key, or of what its account is allowed, and not of the call.
+
+    Our own limits refuse a call without a status: as too large, or since it would wait for too long.
+    """
+    limited = fault.category is Category.RATE_LIMITED and fault.owner in {Owner.KEY, Owner.US}
+    too_large = fault.category is Category.TOO_LARGE and fault.status is None
+    return limited or too_large or fault.retry is Retry.OTHER_KEY

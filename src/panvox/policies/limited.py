@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from panvox.deadline import remaining
-from panvox.errors import Failure, RateLimited, TooLarge
+from panvox.errors import Failure, Owner, RateLimited, TooLarge
 from panvox.limits.estimates import Estimates
 from panvox.messages import End, Event, Prompt, ReplyBegan, Usage, UsageReport, Waiting
 from panvox.protocols import Demand, Hold, Limiter, Model, Permit, Scope
@@ -78,6 +78,7 @@ class Limited:
                 f"not asked: {hold.scope} has no {hold.what} left for another {hold.seconds:.0f} s, "
                 "which is after the deadline",
                 hint="Raise --deadline, or ask fewer models of this provider at once.",
+                owner=Owner.US,  # who asked has too little time; nothing is wrong with the key
                 wait=hold.seconds,
                 code=hold.what,
             )
