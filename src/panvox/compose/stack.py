@@ -118,12 +118,12 @@ class Stack:
     # --- how it is built ---
 
     def _link(self, entry: Entry, member: ChainMember, first: Entry, *, purse: Purse, fresh: bool) -> Link:
-        single = self._single(entry, fresh=fresh)
-        paid = entry is not first and not entry.free and entry.provider != LOCAL
+        model = self._single(entry, fresh=fresh)
+        if entry is not first and not entry.free and entry.provider != LOCAL:
+            model = Paying(model, partial(self._top_up, entry, first, purse))
         return Link(
             identity=identity_of(entry),
-            model=Paying(single, partial(self._top_up, entry, first, purse)) if paid else single,
-            again=single,
+            model=model,
             rule=member.rule(self._rule(entry)),
             cost=partial(self._cost, entry),
             local=entry.provider == LOCAL,

@@ -45,13 +45,11 @@ _ONCE = Rule(attempts=1)
 class Link:
     """One model of a chain. `rule` says how it is asked again, and `cost` what a prompt is expected to cost.
 
-    A `local` one costs nothing. `again` is what is asked in later attempts, where that is another model: who
-    stands in is paid for once.
+    A `local` one costs nothing.
     """
 
     identity: Identity
     model: Model
-    again: Model | None = None
     rule: Rule = _ONCE
     cost: Cost = None
     local: bool = False
@@ -88,11 +86,6 @@ class Standing:
     ready: float | None = None
     warning: str = ""
     note: str = ""
-
-    @property
-    def model(self) -> Model:
-        """What is to be asked."""
-        return self.link.again if self.failed and self.link.again else self.link.model
 
 
 def next_turn(standings: Sequence[Standing], waiting: Standing | None = None) -> Standing | None:
@@ -193,7 +186,7 @@ class Fallback:
             attempt = await stack.enter_async_context(AsyncExitStack())
             following: Standing | None = None
             try:
-                events = await attempt.enter_async_context(turn.model.stream(prompt))
+                events = await attempt.enter_async_context(turn.link.model.stream(prompt))
                 async for event in events:
                     if isinstance(event, Waiting) and not traces and (following := way.waits(turn, event)):
                         break
