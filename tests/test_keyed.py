@@ -419,8 +419,8 @@ class Accounts:
 
     async def ask(self, tokens: int) -> None:
         """Ask for an answer of so many tokens, which is of use for five seconds."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._ask(tokens))  # a deadline is that of a task
+        async with asyncio.TaskGroup() as tasks:  # noqa: ASYNC112 - a deadline is that of a task
+            tasks.create_task(self._ask(tokens))
 
     async def _ask(self, tokens: int) -> None:
         narrow(5.0)

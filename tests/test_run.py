@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from panvox.engine import Member, Run, Turn, parse_wait
 from panvox.engine.panel import Panel
-from panvox.errors import Failure, Overloaded, RateLimited, Refused, Unauthorised
+from panvox.errors import Failure, Overloaded, RateLimited, Refused, Unauthorised, UsageError
 from panvox.messages import (
     End,
     Event,
@@ -226,6 +226,17 @@ async def test_a_second_turn_keeps_each_members_conversation() -> None:
             "Paris",
             "And of Spain?",
         ]
+
+
+async def test_a_run_is_asked_one_prompt_at_a_time() -> None:
+    run = Run(members(saying((1, "Paris"))), journal=MemoryJournal())
+    async with run.turn(QUESTION) as turn:
+        with pytest.raises(UsageError, match="still at an earlier prompt"):
+            async with run.turn(Prompt.of("And of Spain?")):
+                pass
+        assert (await turn.wait_ended()).states == {"answered": 1}
+    async with run.turn(Prompt.of("And of Spain?")) as turn:
+        assert (await turn.wait_ended()).states == {"answered": 1}
 
 
 def test_two_members_of_one_name_are_refused() -> None:

@@ -317,7 +317,7 @@ async def test_the_watch_ends_when_it_is_cancelled(folder: Path, monkeypatch: py
 async def test_files_that_cannot_be_watched_end_nothing_and_that_is_told(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_more_watches(*_: object, **__: object) -> None:
+    async def no_more_watches(*_: object, **__: object) -> None:  # noqa: ASYNC124 - in the place of `watch`
         raise OSError("the limit of watched files is reached")
 
     monkeypatch.setattr(following, "watch", no_more_watches)
