@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -175,6 +176,29 @@ async def test_who_was_refused_has_failed_or_never_went_out_spends_nothing_and_a
     never = Outcome(member=member("b"), state=State.CANCELLED)
     await one.settle([failed, never, answered("c", None)])
     assert (await sums(book)).day == Decimal("0.10")
+
+
+async def test_a_book_in_memory_keeps_no_more_than_sums_of_what_is_settled() -> None:
+    book = MemoryBook()
+    for turn in range(50):
+        one = purse(book, turn=turn)
+        await one.reserve([want(name, "0.10") for name in "abcd"])
+        await one.settle([answered(name, "0.10") for name in "abcd"])
+    assert held_by(book, Spending) == 0
+    found = await sums(book)
+    assert found.day == found.month == found.providers["p"] == Decimal("20.00")
+    assert found.run == Decimal("0.40")
+
+
+def held_by(holder: object, kind: type) -> int:
+    """How many of a kind can be reached from there."""
+    seen: dict[int, object] = {}
+    found = [holder]
+    while found:
+        new = [each for each in gc.get_referents(*found) if id(each) not in seen and type(each) is not type]
+        seen.update((id(each), each) for each in new)
+        found = new
+    return sum(type(each) is kind for each in seen.values())
 
 
 async def test_a_dearer_stand_in_tops_up_or_is_refused(book: Book) -> None:
