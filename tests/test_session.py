@@ -24,6 +24,7 @@ from panvox.simulator import (
     Simulator,
     VirtualModel,
     VirtualProvider,
+    find_fault,
     invented,
     replayed,
     settings_for,
@@ -298,6 +299,17 @@ async def test_who_asks_at_once_waits_for_one_catalogue_and_all_get_the_same(tmp
             made = [tasks.create_task(session.assembled()) for _ in range(3)]
         first, *others = (task.result() for task in made)
     assert all(other is first for other in others)
+
+
+async def test_deadlines_that_change_hold_for_what_is_asked_next(tmp_path: Path) -> None:
+    mute = replace(host("oak"), models=(VirtualModel("m", fault=find_fault("hang-before-head")),))
+    more = "[retry]\nattempts = 1\n[network]\nfirst_token_timeout = 600\n"
+    async with served(tmp_path, Fleet((mute,)), more=more) as (session, _):
+        network = session.settings.network.model_copy(update={"first_token_timeout": 0.2})
+        session.reload(session.settings.model_copy(update={"network": network}))
+        (outcome,) = (await session.ask(SUM, deadline=30)).outcomes
+    assert outcome.fault is not None
+    assert "run's deadline" not in outcome.fault.message
 
 
 async def test_the_model_on_this_machine_stays_what_it_is_when_settings_change(tmp_path: Path) -> None:

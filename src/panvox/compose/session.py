@@ -104,13 +104,6 @@ class Session:
         self._looking_up = asyncio.Lock()
         self._looked_up = -math.inf
         self._found: Mapping[str, Probe] = {}
-        network = settings.network
-        self._deadlines = Deadlines(
-            connect=network.connect_timeout,
-            first_token=network.first_token_timeout,
-            idle=network.idle_timeout,
-            total=network.total_timeout,
-        )
 
     def reload(self, settings: Settings) -> None:
         """Other settings from now on: limits at once, how calls are made with the next panel.
@@ -248,6 +241,16 @@ class Session:
             base_url=source.vendor.base_url,
             key=key,
             deadlines=self._deadlines,
+        )
+
+    @property
+    def _deadlines(self) -> Deadlines:
+        network = self.settings.network
+        return Deadlines(
+            connect=network.connect_timeout,
+            first_token=network.first_token_timeout,
+            idle=network.idle_timeout,
+            total=network.total_timeout,
         )
 
     def _local_model(self, entry: Entry) -> Model:
