@@ -267,6 +267,39 @@ async def test_those_behind_the_first_are_told_too() -> None:
     assert at_rest(limiter)
 
 
+async def test_who_stands_behind_hears_what_is_waited_for_now_once_the_time_that_was_told_has_passed() -> (
+    None
+):
+    limiter = limiter_of({PROVIDER: Limits(windows=(Window("requests", 1, 10.0),), slots=1)})
+    first, second, third = (limiter.permit(demand(name, PROVIDER)) for name in "abc")
+    assert await first.wait() is None
+    first.replied(ReplyBegan())
+    told = [await permit.wait() for permit in (second, third)]
+    assert [hold and hold.what for hold in told] == ["requests", "requests"]
+    asyncio.get_running_loop().call_later(60, first.close)
+    hold = await third.wait()
+    assert hold == Hold(scope=PROVIDER, what="slots")
+    assert 20 < now() < 23
+    second.close()
+    assert [hold.what for hold in await wait_granted(third)] == []
+    assert now() == pytest.approx(60, abs=0.01)
+    third.close()
+    assert at_rest(limiter)
+
+
+async def test_a_time_that_has_passed_is_taken_back_where_nobody_can_tell_another() -> None:
+    limiter = limiter_of({PROVIDER: Limits(slots=1)})
+    await make_call(limiter, demand("a", PROVIDER), lasts=8)
+    first, second = limiter.permit(demand("a", PROVIDER)), limiter.permit(demand("a", PROVIDER))
+    await first.wait()
+    told = await second.wait()
+    assert told == Hold(scope=PROVIDER, what="slots", seconds=8.0)
+    asyncio.get_running_loop().call_later(600, first.close)
+    again = await wait_granted(second)
+    assert [hold.seconds for hold in again] == [8.0, None]
+    second.close()
+
+
 # --- calls that fail, and those that never were ---
 
 REFUSED = RateLimited("slow down", status=429, wait=7.0).fault

@@ -14,6 +14,7 @@ from panvox.engine import Member, Run, Turn, parse_wait
 from panvox.engine.panel import Panel
 from panvox.errors import Failure, Overloaded, RateLimited, Refused, Unauthorised, UsageError
 from panvox.messages import (
+    AttemptBegan,
     End,
     Event,
     Finish,
@@ -28,6 +29,7 @@ from panvox.messages import (
     State,
     Text,
     VerdictChanged,
+    Waiting,
     WaitMet,
 )
 from panvox.protocols import Model
@@ -129,6 +131,19 @@ async def test_a_deadline_ends_the_slow_with_a_hint_and_keeps_what_had_arrived()
     assert outcome.fault is not None
     assert "5 s" in outcome.fault.message
     assert "--deadline" in outcome.fault.hint
+
+
+async def test_who_still_waited_at_the_deadline_is_not_called_slow_but_told_what_for() -> None:
+    began = AttemptBegan(Identity(name="slow"))
+    held = ScriptedModel("held", (Waiting("openai slots"), 60.0, End(Finish.STOP)))
+    let_go = ScriptedModel("slow", (Waiting("openai slots"), began, 60.0, End(Finish.STOP)))
+    _, turn, _ = await ask([held, let_go], deadline=5)
+    faults = [outcome.fault for outcome in turn.outcomes]
+    assert [fault and fault.message for fault in faults] == [
+        "no end within the run's deadline of 5 s, when it waited for openai slots",
+        "no end within the run's deadline of 5 s",
+    ]
+    assert [fault and "too slow" in fault.hint for fault in faults] == [False, True]
 
 
 async def test_a_member_has_a_deadline_of_its_own() -> None:

@@ -33,6 +33,7 @@ class Record:
         "call",
         "first_token",
         "fold",
+        "held_for",
         "held_since",
         "identity",
         "outcome",
@@ -48,6 +49,7 @@ class Record:
         self.fold = Fold()
         self.started = 0.0
         self.held_since: float | None = None
+        self.held_for = ""
         self.call: _Call | None = None
         self.attempts: list[Attempt] = []
         self.tells = False
@@ -93,9 +95,9 @@ class Ledger:
         self._move(record, State.STREAMING)
         record.call = _Call(None, started=now, in_flight=self._states[State.STREAMING], waited=0.0)
 
-    def hold(self, record: Record, now: float) -> None:
+    def hold(self, record: Record, reason: str, now: float) -> None:
         """Nothing of it is on its way: it waits."""
-        record.tells, record.call = True, None
+        record.tells, record.call, record.held_for = True, None, reason
         if record.held_since is None:
             record.held_since = now
         self._move(record, State.WAITING)

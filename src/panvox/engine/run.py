@@ -397,7 +397,7 @@ class Turn:
         name, now = record.identity.name, self._now()
         match event:
             case Waiting():
-                self._ledger.hold(record, now)
+                self._ledger.hold(record, event.reason, now)
                 self._mailbox.put(MemberWaiting(name, now, event.reason, event.seconds))
             case AttemptBegan():
                 again = record.tells
@@ -418,7 +418,7 @@ class Turn:
     def _book_cancelled(self, record: Record) -> None:
         match self._stopped:
             case "deadline":
-                fault = TimedOut(f"no end within the run's deadline of {self._deadline:g} s").fault
+                fault = _too_late(record, f"no end within the run's deadline of {self._deadline:g} s")
                 self._book(record, State.TIMED_OUT, fault=fault)
             case "interrupted":
                 self._book(record, State.INTERRUPTED, reason="interrupted before this model had ended")
@@ -475,6 +475,14 @@ class Turn:
         )
         await self._journal.finish(self.ended)
         self._mailbox.put(self.ended)
+
+
+def _too_late(record: Record, message: str) -> Fault:
+    """Of a member that has not ended within the turn: whether it was slow, or had to wait."""
+    if record.held_since is None:
+        return TimedOut(message).fault
+    hint = "It was held back and not slow; raise --deadline, or ask fewer models of this provider at once."
+    return TimedOut(f"{message}, when it waited for {record.held_for}", hint=hint).fault
 
 
 def _timed_out(member: Member, error: TimeoutError, *, expired: bool) -> Fault:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from http import HTTPStatus
 from itertools import count
-from math import inf
+from math import ceil, inf
 
 from panvox.errors import Category, Fault
 from panvox.limits.books import TICK, Book, Call
@@ -69,6 +69,7 @@ class MemoryPermit(Place):
             if self.state is State.ASKING:
                 await self._limiter.ask(self)
             else:
+                self._limiter.doubt_later(self)
                 await self.wait_woken()
         return None
 
@@ -129,6 +130,7 @@ class MemoryLimiter:
         self._lines: dict[Scope, Line] = {}
         self._lanes: dict[tuple[tuple[Scope, ...], str], Lane] = {}
         self._excluded: dict[Place, None] = {}
+        self._doubted: dict[int, list[Place]] = {}
         self._arrivals = count(1)
         self._names = (f"{secrets.token_hex(6)}-{number}" for number in count(1))
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -309,6 +311,31 @@ class MemoryLimiter:
             self._await_growth(line, first, now)
             self._heed(first.lane)
             self._serve(line, now)
+
+    def doubt_later(self, place: Place) -> None:
+        """Look again at what a place was told when it has turned out not to be true.
+
+        Those who stand behind others hear nothing when these begin to wait for something else, and times are
+        estimates. All places of one second have one timer.
+        """
+        now = self._now()
+        second = ceil(now + place.doubt_in(now))
+        if place.state is not State.WAITING or self._loop is None or place.doubted_at == second:
+            return
+        place.doubted_at = second
+        if second not in self._doubted:
+            self._doubted[second] = []
+            self._loop.call_at(second, self._doubt, second)
+        self._doubted[second].append(place)
+
+    def _doubt(self, second: int) -> None:
+        now = self._now()
+        for place in self._doubted.pop(second):
+            line = place.lane.parked_at
+            if place.state is State.WAITING and place.doubted_at == second:
+                if line is not None and place.news is None:
+                    place.tell_again(line.wait_now(place, now), now)
+                self.doubt_later(place)
 
     def withdraw(self, place: Place, *, asking: bool) -> None:
         """A call that has not gone out goes no more."""

@@ -14,11 +14,14 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
 
-from panvox.limits.books import Book, Call, What
+import msgspec
+
+from panvox.limits.books import Book, Call, Wait, What
 from panvox.protocols import Demand, Hold, Limits, Scope
 
 _TICKETS = count(1)  # one for each time that somebody is parked; an entry with an old ticket has gone
 _REVISED = 1.0  # seconds by which a wait must grow to be told of again
+_LATE, _LATEST = 1.0, 60.0  # seconds after the time that was told; in which it is looked at again at last
 _FEW = 16  # entries of those who have gone that a line does not mind
 
 
@@ -34,7 +37,10 @@ class State(Enum):
 
 
 class Place:
-    """One call's place in its lane; `arrival` numbers all calls in the order in which they came."""
+    """One call's place in its lane; `arrival` numbers all calls in the order in which they came.
+
+    `doubted_at` is when what it was told is looked at again, and `doubts` counts how often it was.
+    """
 
     __slots__ = (
         "_future",
@@ -44,6 +50,8 @@ class Place:
         "arrival",
         "call",
         "demand",
+        "doubted_at",
+        "doubts",
         "lane",
         "news",
         "state",
@@ -61,6 +69,8 @@ class Place:
         self._told: tuple[Scope, What] | None = None
         self._told_certain = False
         self._told_until = -inf
+        self.doubts = 0
+        self.doubted_at = inf
         self._future: asyncio.Future[None] | None = None
 
     def waits_for(self, scope: Scope, what: What) -> bool:
@@ -76,6 +86,26 @@ class Place:
             self._told, self._told_until, self.news = reason, until, hold
             self._told_certain = hold.certain
             self.wake()
+
+    def tell_again(self, hold: Hold, now: float) -> None:
+        """Say why it waits still, after the time that was told: what for now, and for how long.
+
+        An estimate that has been wrong twice, or that would be wrong at once, is one that nobody can make.
+        """
+        if now < self._told_until:
+            return
+        self.doubts += 1
+        if self._told == (hold.scope, hold.what) and not hold.certain:
+            if self.doubts > 1 or (hold.seconds or 0.0) < _REVISED:
+                hold = msgspec.structs.replace(hold, seconds=None)
+            if hold.seconds is None and self._told_until == -inf:
+                return
+        self._told = None
+        self.tell(hold, now)
+
+    def doubt_in(self, now: float) -> float:
+        """Seconds after which it is time to doubt what it was told; each time later."""
+        return min(max(0.0, self._told_until - now) + _LATE * 2.0 ** min(self.doubts, 6), _LATEST)
 
     def wake(self) -> None:
         """There is something to look at."""
@@ -168,6 +198,15 @@ class Line:
             lane = place.lane
             ahead = self.waiting - (len(lane.places) if lane.first is place else 1)
             wait = self.book.wait(place.call, now, max(1, ahead)) or self.book.wait(first.call, now)
+        return self._hold(wait)
+
+    def wait_now(self, place: Place, now: float) -> Hold:
+        """The same, but what the first waits for, if nobody knows how long that takes."""
+        first = self.first(now)
+        wait = None if first is None else self.book.wait(first.call, now)
+        return self.wait(place, now) if wait is None or wait.seconds is not None else self._hold(wait)
+
+    def _hold(self, wait: Wait | None) -> Hold:
         what, seconds, certain = wait or ("slots", None, False)
         return Hold(scope=self.book.scope, what=what, seconds=seconds, certain=certain)
 
