@@ -151,7 +151,7 @@ def learnt() -> list[str]:
             clock = 1.0 if tells is Tells.ALL else PLAN.clock
             plan = msgspec.structs.replace(PLAN, tells=tells, clock=clock)
             runs = [race(OURS, plan, home=Path(folder), learn=True)]
-            time.sleep(MINUTE / plan.clock)  # else the second would wait for what the first has used
+            time.sleep(MINUTE / plan.clock)  # noqa: TID251 - else the second waits for what the first used
             runs.append(race(OURS, plan, home=Path(folder), learn=True))
         first, second = (
             f"refused {run.refused_by()}, {run.answered / run.calls:.1%} answered, {run.ratio:.2f} of the "

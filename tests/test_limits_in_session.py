@@ -171,7 +171,7 @@ async def test_a_wait_that_ends_after_the_deadline_is_refused_at_once_and_not_se
 
 async def test_what_waits_says_for_what_and_for_how_long(tmp_path: Path) -> None:
     fleet = Fleet((host("oak", "a", "b", "c"),))
-    rows = {"oak": "limits = {requests = '2/0.3s'}"}
+    rows = {"oak": "limits = {requests = '2/1s'}"}
     async with (
         simulate(fleet) as simulator,
         session_of(tmp_path, fleet, simulator, rows=rows) as session,
