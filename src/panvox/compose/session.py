@@ -149,9 +149,10 @@ class Session:
         await self.assembled(refresh=refresh)
         return self._catalogue
 
-    async def select(self, patterns: Sequence[str] = ()) -> tuple[Entry, ...]:
+    async def select(self, patterns: Sequence[str] = (), *, by_term: bool = False) -> tuple[Entry, ...]:
         """The models that `patterns` mean; without any, those of the settings, else what cannot cost much.
 
+        They come in the order of the catalogue, or with `by_term` in that of the terms that add them.
         The model on this machine is asked when it is named or when there is no other. Raises
         `SelectionError`.
         """
@@ -163,6 +164,7 @@ class Session:
                 panels=self.settings.panels,
                 probes=await self.probes(),
                 probes_last=math.inf,
+                by_term=by_term,
             )
         hosted = [entry for entry in catalogue.entries if entry.provider != LOCAL]
         if hosted:
@@ -296,7 +298,7 @@ class Session:
         if len(first) > 1:
             named = ", ".join(entry.name for entry in first[:3])
             raise SelectionError(f"{preferred} means {len(first)} models, such as {named}; prefer one")
-        others = await self.select(models) if models else ()
+        others = await self.select(models, by_term=True) if models else ()
         return (*first, *(entry for entry in others if entry != first[0]))
 
     @asynccontextmanager

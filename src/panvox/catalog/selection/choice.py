@@ -58,8 +58,11 @@ def select(
     probes_last: float = PROBES_LAST,
     now: float | None = None,
     seed: int | None = None,
+    by_term: bool = False,
 ) -> tuple[Entry, ...]:
     """The entries that `patterns` mean; see `docs/selection.md` for the language.
+
+    They come in the order of `entries`, or with `by_term` in the order of the terms that add them.
 
     `probes` are the last ones by the names of entries, good for `probes_last` seconds; `now` is in seconds
     since 1970; `seed` decides what chance takes, anew each time if it is None.
@@ -72,7 +75,7 @@ def select(
     outcome = _World(entries, panels, proofs, seed).outcome(patterns)
     if not outcome.chosen:
         raise SelectionError(outcome.shortfall(patterns))
-    return tuple(outcome.chosen)
+    return tuple(sorted(outcome.chosen, key=outcome.term_of) if by_term else outcome.chosen)
 
 
 def explain(
@@ -270,6 +273,10 @@ class _Outcome:
             self._left = list(filter(check.fits, self._left))
         self._stages = world.picked(pickers, self._left)
         self.chosen = self._stages[-1].taken if self._stages else self._left
+
+    def term_of(self, entry: Entry) -> int:
+        """The number of the first term that adds an entry."""
+        return next((number for number, term in enumerate(self._adding) if entry.name in term.names), 0)
 
     def words(self, entry: Entry) -> str:
         """Why an entry is chosen, or why not."""
