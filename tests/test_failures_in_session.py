@@ -158,6 +158,7 @@ async def test_the_shipped_chain_goes_on_without_what_is_not_on_offer(tmp_path: 
     [
         ([], True, "elm/nova-1-large", {"oak": 1, "elm": 1, "ash": 0}),
         (["ash/*"], True, "ash/opal-1-pro", {"oak": 1, "elm": 0, "ash": 1}),
+        (["ash/*, elm/*"], True, "ash/opal-1-pro", {"oak": 1, "elm": 0, "ash": 1}),
         ([], False, "", {"oak": 1, "elm": 0, "ash": 0}),
     ],
 )
