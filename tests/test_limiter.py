@@ -1016,7 +1016,7 @@ async def test_what_is_set_for_a_provider_holds_for_an_account_that_is_known_fro
     assert await all_of(calls) == [0.0] * 20
 
 
-async def test_what_is_set_for_a_provider_later_holds_for_its_accounts_at_once() -> None:
+def test_what_is_set_for_a_provider_later_holds_for_its_accounts_at_once() -> None:
     limiter = limiter_of({}, learner=Learning())
     limiter.pause(ACCOUNT, 0.0)
     limiter.pause(PROVIDER, 0.0)
