@@ -22,6 +22,8 @@ PEERS = Path(sys.prefix) / "peers" / "bin" / "python"
 
 KEY_VARIABLE = "BENCHMARK_API_KEY"
 
+_PARTING = 5.0  # seconds that a process may take to end
+
 
 class NotInstalled(Exception):
     """A contestant cannot be started here."""
@@ -114,7 +116,7 @@ class _Lane:
 
 @contextmanager
 def _lane(contestant: Contestant, command: list[str], job: Job) -> Iterator[_Lane]:
-    """A process that is ready to do `job`; it is ended on the way out, if it has not ended by itself."""
+    """A process that is ready to do `job`; on the way out it may end by itself, and is ended else."""
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -127,6 +129,8 @@ def _lane(contestant: Contestant, command: list[str], job: Job) -> Iterator[_Lan
             if not lane.begins(job):
                 raise NotInstalled(contestant.title)
             yield lane
+            with suppress(subprocess.TimeoutExpired):  # it may have something to write down
+                process.wait(_PARTING)
         finally:
             process.kill()
 
