@@ -151,8 +151,7 @@ def learnt() -> list[str]:
             clock = 1.0 if tells is Tells.ALL else PLAN.clock
             plan = msgspec.structs.replace(PLAN, tells=tells, clock=clock)
             runs = [race(OURS, plan, home=Path(folder), learn=True)]
-            # Else the second would wait for what the first has used.
-            time.sleep(MINUTE / plan.clock)  # noqa: TID251 - no loop runs here
+            time.sleep(MINUTE / plan.clock)  # noqa: TID251 - else the second waits for what the first used
             runs.append(race(OURS, plan, home=Path(folder), learn=True))
         first, second = (
             f"refused {run.refused_by()}, {run.answered / run.calls:.1%} answered, {run.ratio:.2f} of the "
@@ -177,7 +176,8 @@ reading of a limit; real providers forgive some of what counts as a violation he
 same limits, as far as they have a place for them: LiteLLM's windows last a minute and cannot be shorter, so
 it is told the rate. Much of the others' time goes to the model that takes one call at a time: behind
 semaphores its calls queue anew with each turn. Refusals tell when to come back, to the millisecond; calls
-that are not answered within {patience} times the minimum have failed.
+that are not answered within {patience} times the minimum have failed. Headers speak of a minute by their
+names, and here a minute is six seconds: who believes them, as panvox does, is ten times slower than need be.
 """
 
 FORMULA = """

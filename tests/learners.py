@@ -78,6 +78,7 @@ class Caller:
     lessons: Lessons | None = None
     configured: Limits = field(default_factory=Limits)
     duration: tuple[float, float] = (0.5, 3.0)
+    thinks: tuple[float, float] = (0.05, 0.4)
     now: float = 1_000.3
     learning: Learning = field(init=False)
     in_flight: int = 0
@@ -87,6 +88,7 @@ class Caller:
     events: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     number: int = 0
     timer: float = 0.0
+    awaits_growth: bool = False
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)  # noqa: S311 - nothing here is secret
@@ -128,25 +130,46 @@ class Caller:
                     self._at(opens, lambda: None)
                 return
             self._send()
+        self._await_growth()
+
+    def _await_growth(self) -> None:
+        """As the limiter does it while calls wait for slots."""
+        if self.awaits_growth or self.in_flight == 0:
+            return
+        since = self.booked[-min(len(self.booked), self.in_flight // 2 + 1)]
+        wait = self.learning.unrefused(ACCOUNT, now=self.now, since=since)
+        if wait is not None:
+            self.awaits_growth = True
+            self._at(self.now + max(wait, 0.001), self._grow)
+
+    def _grow(self) -> None:
+        self.awaits_growth = False
 
     def _send(self) -> None:
         self.in_flight += 1
         self.sent.append((self.now, 1))
         self.booked.append(self.now)
-        self._at(self.now + self.chance.uniform(0.001, 0.08), self._arrive)
+        sent = self.now
+        self._at(self.now + self.chance.uniform(0.001, 0.08), lambda: self._arrive(sent))
 
-    def _arrive(self) -> None:
+    def _arrive(self, sent: float) -> None:
         refused = self.provider.take(self.now)
         if refused is not None:
             self._at(self.now + self.chance.uniform(0.01, 0.05), lambda: self._fail(refused))
             return
-        head, whole = self.chance.uniform(0.05, 0.4), self.chance.uniform(*self.duration)
-        self._at(self.now + head, self._head)
+        head, whole = self.chance.uniform(*self.thinks), self.chance.uniform(*self.duration)
+        self._at(self.now + head, lambda: self._head(sent))
         self._at(self.now + head + whole, self._leave)
 
-    def _head(self) -> None:
+    def _head(self, sent: float) -> None:
         self.learning.replied(
-            ACCOUNT, (), accepted=True, now=self.now, in_flight=self.in_flight, used=self._used
+            ACCOUNT,
+            (),
+            accepted=True,
+            now=self.now,
+            in_flight=self.in_flight,
+            used=self._used,
+            took=self.now - sent,
         )
 
     def _leave(self) -> None:

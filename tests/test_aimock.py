@@ -321,6 +321,9 @@ async def session(
     settings = Settings.model_validate(
         {
             "providers": providers,
+            "retry": {"attempts": 1},  # what a call comes to by itself
+            "limits": {"learn": False},  # what one model is refused says nothing of the next here
+            "cache": {"enabled": False},
             "keys": {"PEER_KEY": SecretStr(key)},
             "store": {"enabled": False},
             "local": {"enabled": False},

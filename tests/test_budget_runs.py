@@ -324,10 +324,14 @@ def test_without_a_store_the_limits_hold_for_the_session_and_that_is_told(tmp_pa
 def test_a_budget_that_is_no_amount_of_money_is_wrong_usage(amount: str, tmp_path: Path) -> None:
     done = panvox("ask", "x", f"--budget={amount}", cwd=tmp_path)
     assert done.returncode == 2
-    assert f"--budget {amount!r} is not a number of US dollars from 0, such as 0.50" in done.stderr
+    assert (
+        f"--budget {amount!r} is not a number of US dollars from 0 to 1,000,000, such as 0.50" in done.stderr
+    )
 
 
 def test_a_tag_that_no_setting_could_name_is_wrong_usage(tmp_path: Path) -> None:
+    done = panvox("ask", "x", "--tag", "", cwd=tmp_path)
+    assert done.returncode == 2, "money would be counted for no tag, and its limit would not hold"
     done = panvox("ask", "x", "--tag", "My Project", cwd=tmp_path)
     assert done.returncode == 2
     assert "--tag 'My Project' is not a name" in done.stderr

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from panvox.deadline import narrow
 from panvox.engine import Member, Run
 from panvox.errors import Failure, Overloaded, RateLimited, Refused
+from panvox.limits import MemoryLimiter
+from panvox.limits.estimates import Estimates
 from panvox.messages import (
     Answer,
     AttemptBegan,
@@ -28,6 +31,7 @@ from panvox.messages import (
     Outcome,
     Prompt,
     Reasoning,
+    ReplyBegan,
     Restarted,
     Text,
     TextPart,
@@ -39,8 +43,9 @@ from panvox.messages import (
 )
 from panvox.policies.cached import Cached, Flights, answer_to_keep, request_key
 from panvox.policies.flights import PATIENCE
+from panvox.policies.limited import Limited
 from panvox.policies.metered import Metered
-from panvox.protocols import Cache, Kept, Model
+from panvox.protocols import Cache, Kept, Limits, Model, Scope, Window
 from panvox.testing import MemoryCache, MemoryJournal, ScriptedModel, check_model
 
 pytestmark = pytest.mark.looptime
@@ -433,6 +438,25 @@ async def test_followers_see_the_waits_of_the_call_and_its_retries_for_nothing()
     assert [attempt.state for attempt in follower.attempts] == ["overloaded", "answered"]
     assert follower.attempts[0].waited == 2
     assert (leader.cached, follower.cached) == (False, True)
+
+
+async def test_one_who_has_no_time_to_wait_does_not_fail_those_who_have() -> None:
+    account = Scope("account", "openai/main")
+    limiter = MemoryLimiter(lambda _: Limits(windows=(Window("requests", 1, 60.0),)))
+    place, model = Place(), scripted(2.0, ReplyBegan(), *SAID)
+
+    async def ask(question: str, deadline: float) -> Outcome:
+        narrow(deadline)
+        held = Limited(model, limiter=limiter, scopes=(account,), estimates=Estimates())
+        return await booked(place.around(held), Prompt.of(question))
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ask("What is the capital of Spain?", 300))  # it takes what there is
+        hasty = tasks.create_task(ask("What is the capital of France?", 5))
+        patient = tasks.create_task(ask("What is the capital of France?", 300))
+    assert hasty.result().state == "rate_limited"
+    assert patient.result().answered
+    assert len(model.prompts) == 2
 
 
 async def test_the_failure_of_the_call_is_everybodys() -> None:

@@ -35,6 +35,7 @@ from panvox.errors import PromptError
 from panvox.messages import RunEnded, RunEvent
 from panvox.protocols import Prices
 from panvox.settings import Settings, load
+from panvox.settings.schema import Section
 from panvox.simulator import Fleet, faulty, invented, some_faulty
 from tests.command import PANVOX, panvox, served
 
@@ -302,7 +303,8 @@ def uncommented(*, but: Sequence[str] = ()) -> str:
     for line in TEMPLATE.splitlines():
         setting = line.removeprefix("# ")
         name, equals, _ = setting.partition(" = ")
-        switched_on = setting.startswith("[[") or (equals and name.isidentifier() and name not in but)
+        names_one = name.isidentifier() or name[:1] == '"'
+        switched_on = setting.startswith("[[") or (equals and names_one and name not in but)
         lines.append(setting if switched_on else line)
     return "\n".join(lines)
 
@@ -313,18 +315,21 @@ def test_the_template_names_every_setting_with_its_default(tmp_path: Path) -> No
     file = tmp_path / "panvox.toml"
     file.write_text(uncommented().replace("/etc/ssl/", ""))
     written = load(explicit=file, environ={"COMPANY_LLM_KEY": "k"})
-    for section in ("run", "network", "local", "store", "catalogue"):
+    sections = [name for name, part in Settings() if isinstance(part, Section)]
+    for section in sections:
         fields = set(type(getattr(written, section)).model_fields)
         assert getattr(written, section).model_fields_set == fields, section
-    assert [provider.id for provider in written.providers] == ["openai", "company"]
-    assert written.panels
+    assert [provider.id for provider in written.providers] == ["openai", "company", "groq"]
+    assert all((written.panels, written.models, written.retry.models, written.fallback.chains))
 
     nothing = [
         name
-        for section in (written.run, written.network, written.local, written.store, written.catalogue)
-        for name, field in type(section).model_fields.items()
-        if field.default in (None, ())
+        for section in sections
+        for name, field in type(getattr(written, section)).model_fields.items()
+        if field.default in (None, (), {})
     ]
+    nothing += [line.split(" = ")[0].removeprefix("# ") for line in TEMPLATE.splitlines() if line[2:3] == '"']
+    nothing += written.fallback.chains
     file.write_text(uncommented(but=nothing).split("# Named selections")[0])
     defaults = load(explicit=file, environ={})
     assert defaults.model_dump(exclude={"files"}) == Settings().model_dump(exclude={"files"})

@@ -86,7 +86,7 @@ def test_by_day_it_shows_what_an_answer_came_to_with_all_failed_attempts_in_it(f
     assert told[4:] == snapshot(["oak today: $0.20 of $2.00", "tests today: $0.25 of $1.00"])
 
 
-@pytest.mark.parametrize("by", ["provider", "model", "run"])
+@pytest.mark.parametrize("by", ["provider", "model", "run", "tag"])
 def test_by_anything_else_the_dearest_or_the_latest_comes_first(by: str, folder: Path) -> None:
     keys = [line.split()[0] for line in panvox("costs", "--by", by, cwd=folder).stdout.splitlines()[1:]]
     assert (
@@ -95,6 +95,7 @@ def test_by_anything_else_the_dearest_or_the_latest_comes_first(by: str, folder:
             "provider": ["oak", "elm"],
             "model": ["oak/large", "elm/slow", "elm/small"],
             "run": ["run-3", "run-2", "run-1"],
+            "tag": ["-", "tests"],
         }[by]
     )
 

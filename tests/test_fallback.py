@@ -501,7 +501,7 @@ def test_a_link_without_a_model_is_passed_over_and_said() -> None:
 
 
 def test_an_unknown_chain_is_an_error_that_names_the_nearest() -> None:
-    with pytest.raises(SelectionError, match=r"No chain is called defalt; did you mean default\?"):
+    with pytest.raises(SelectionError, match=r"No chain is called 'defalt'; did you mean default\?"):
         chain_for(KIMI, OFFER, chains={}, name="defalt")
 
 

@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from panvox.deadline import narrow
 from panvox.dialects.openai import OpenAI
 from panvox.errors import (
     Category,
@@ -24,12 +26,30 @@ from panvox.errors import (
     RateLimited,
     Refused,
     Retry,
+    TooLarge,
     Unauthorised,
 )
 from panvox.keys import Key, KeyPool, KeyState
-from panvox.messages import AttemptBegan, End, Event, Finish, Fold, Identity, Prompt, Restarted, Text
+from panvox.limits import MemoryLimiter
+from panvox.limits.estimates import Estimates
+from panvox.messages import (
+    AttemptBegan,
+    End,
+    Event,
+    Finish,
+    Fold,
+    Identity,
+    Prompt,
+    ReplyBegan,
+    Restarted,
+    Text,
+    Usage,
+    UsageReport,
+    Waiting,
+)
 from panvox.policies.keyed import Keyed
-from panvox.protocols import Model
+from panvox.policies.limited import Limited
+from panvox.protocols import Limits, Model, Scope, Window
 from panvox.providers.http import HttpModel
 from panvox.providers.transport import HttpTransport
 from panvox.simulator import Fleet, VirtualModel, VirtualProvider, simulate
@@ -319,3 +339,117 @@ async def test_at_a_real_provider_wrong_keys_alone_are_named_by_their_labels() -
     assert "old was refused" in str(raised.value)
     assert "older was refused" in str(raised.value)
     assert "sk-secret" not in str(raised.value)
+
+
+# --- keys that would have to wait --------------------------------------------------------------------
+
+
+def after(seconds: float | None, text: str) -> tuple[Step, ...]:
+    """An answer that has to wait for a limit."""
+    return (Waiting("oak requests", seconds), 50.0 if seconds is None else seconds, *answer(text))
+
+
+@virtual
+async def test_who_would_wait_with_one_account_asks_with_another_at_once() -> None:
+    scripts = {"a1": after(30, "late"), "a2": answer("same account"), "b": answer("Paris")}
+    keys = Keys(scripts, {"a1": "a", "a2": "a", "b": "b"})
+    assert await keys.ask() == [Text("Paris"), End(Finish.STOP)]
+    assert keys.asked == {"a1": 1, "a2": 0, "b": 1}
+    assert asyncio.get_running_loop().time() == 0
+
+
+@virtual
+@pytest.mark.parametrize("other", [31.0, None])
+async def test_where_all_accounts_wait_the_soonest_is_waited_for(other: float | None) -> None:
+    scripts = {"a": after(40, "a"), "b": after(other, "b"), "c": after(30, "c")}
+    keys = Keys(scripts, {"a": "one", "b": "two", "c": "three"})
+    assert await keys.ask() == [Waiting("oak requests", 30), Text("c"), End(Finish.STOP)]
+    assert keys.asked == {"a": 1, "b": 1, "c": 1}
+    assert asyncio.get_running_loop().time() == 30
+    assert all(model.listening == 0 for model in keys.models.values())
+
+
+@virtual
+async def test_the_first_is_asked_again_where_the_others_would_wait_for_longer() -> None:
+    keys = Keys({"a": after(10, "a"), "b": after(20, "b")}, {"a": "one", "b": "two"})
+    assert (await keys.ask())[1:] == [Text("a"), End(Finish.STOP)]
+    assert keys.asked == {"a": 2, "b": 1}
+
+
+@virtual
+async def test_what_fails_after_the_wait_is_met_with_the_account_that_is_left() -> None:
+    scripts = {"a": (Waiting("oak requests", 5), Unauthorised("no")), "b": after(20, "b")}
+    keys = Keys(scripts, {"a": "one", "b": "two"})
+    events = await keys.ask()
+    assert events[-2:] == [Text("b"), End(Finish.STOP)]
+    assert [event.seconds for event in events if isinstance(event, Waiting)] == [5, 20]
+
+
+@virtual
+async def test_no_backup_is_used_for_the_sake_of_a_wait() -> None:
+    scripts = {"a": after(5, "usual"), "b": answer("spare")}
+    keys = Keys(scripts, {"a": "one", "b": "two"})
+    usual, spare = keys.pool.keys
+    pool = KeyPool([usual, msgspec.structs.replace(spare, backup=True)], provider="oak")
+    async with Keyed("oak/m", pool, keys.models, model="m").stream(QUESTION) as events:
+        heard = [event async for event in events]
+    assert heard[1] == Text("usual")
+    assert keys.asked == {"a": 1, "b": 0}
+
+
+# --- limits of our own -------------------------------------------------------------------------------
+
+
+def account_of(name: str) -> Scope:
+    return Scope("account", f"oak/{name}")
+
+
+class Accounts:
+    """A model behind the keys of two accounts, `a` and `b`, whose limits are kept; `a` is asked first."""
+
+    def __init__(self, limits: Mapping[str, Limits]) -> None:
+        script = (ReplyBegan(), UsageReport(Usage(prompt_tokens=10, completion_tokens=60)), *answer("Paris"))
+        self.keys = Keys({"a": script, "b": script}, {"a": "a", "b": "b"})
+        limiter = MemoryLimiter(lambda scope: limits.get(scope.name.rpartition("/")[2], Limits()))
+        models = {
+            label: Limited(model, limiter=limiter, scopes=(account_of(label),), estimates=Estimates())
+            for label, model in self.keys.models.items()
+        }
+        self.model = Keyed("oak/m", self.keys.pool, models, model="m")
+
+    async def ask(self, tokens: int) -> None:
+        """Ask for an answer of so many tokens, which is of use for five seconds."""
+        async with asyncio.TaskGroup() as tasks:  # noqa: ASYNC112 - a deadline is that of a task
+            tasks.create_task(self._ask(tokens))
+
+    async def _ask(self, tokens: int) -> None:
+        narrow(5.0)
+        prompt = Prompt.of("What is the capital of France?", max_tokens=tokens)
+        async with self.model.stream(prompt) as events:
+            assert [type(event) async for event in events][-1] is End
+
+
+@virtual
+async def test_a_call_that_has_no_time_to_wait_uses_another_account_and_others_go_on_with_the_first() -> None:
+    accounts = Accounts({"a": Limits(windows=(Window("tokens", 100, 60.0),))})
+    await accounts.ask(20)
+    await accounts.ask(80)
+    assert accounts.keys.asked == {"a": 1, "b": 1}
+    await accounts.ask(10)
+    assert accounts.keys.asked == {"a": 2, "b": 1}
+
+
+@virtual
+async def test_a_call_that_is_too_large_for_the_limits_of_one_account_uses_another() -> None:
+    accounts = Accounts({"a": Limits(windows=(Window("tokens", 100, 60.0),))})
+    await accounts.ask(500)
+    assert accounts.keys.asked == {"a": 0, "b": 1}
+
+
+@virtual
+async def test_a_call_that_is_too_large_for_every_account_says_so() -> None:
+    small = Limits(windows=(Window("tokens", 100, 60.0),))
+    accounts = Accounts({"a": small, "b": small})
+    with pytest.RaisesGroup(pytest.RaisesExc(TooLarge, match="needs more tokens")):
+        await accounts.ask(500)
+    assert accounts.keys.asked == {"a": 0, "b": 0}

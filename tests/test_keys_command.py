@@ -197,7 +197,7 @@ async def test_where_a_list_proves_nothing_a_model_has_to_say_a_word(models: tup
 async def test_a_provider_that_is_not_there_says_nothing_of_its_keys() -> None:
     with refusing() as url:
         verdict, said = (await tried(settings_of(url, GOOD=RIGHT)))["GOOD"]
-    assert (verdict, said.partition(":")[0]) == ("unreachable", "unreachable")
+    assert (verdict, said.partition(" to ")[0]) == ("unreachable", "No connection")
 
 
 # --- from settings to those who ask ------------------------------------------------------------------

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import panvox
-from panvox.limits.learnt_file import Known, LearntFile
+from panvox.limits.estimates import Estimates
+from panvox.limits.learnt_file import ALIVE, Known, LearntFile
 from panvox.limits.lessons import Lesson
-from panvox.limits.standings import Entries
+from panvox.limits.standings import Entries, Live, LiveScope
+from panvox.messages import Prompt, Usage
 from panvox.protocols import Scope
 from panvox.settings.places import learnt_limits_file
 
@@ -73,7 +75,52 @@ def test_what_is_too_old_is_not_known_and_goes_from_the_file(path: Path) -> None
     assert later.entries == (used((NOW, 1)),)
     assert opened(path).load(now=NOW + 7 * DAY) == Known()
     opened(path).save({}, now=NOW + 7 * DAY)
-    assert json.loads(path.read_bytes()) == {"form": 1, "learnt": [], "used": []}
+    assert json.loads(path.read_bytes()) == {
+        "form": 1,
+        "learnt": [],
+        "used": [],
+        "estimates": {},
+        "processes": [],
+    }
+
+
+def test_what_models_have_taught_of_tokens_is_there_for_the_next_process(path: Path) -> None:
+    clock = [NOW]
+    estimates = Estimates(clock=lambda: clock[0])
+    prompt = Prompt.of("x" * 3600)
+    estimates.learn("acme/large-5", prompt, Usage(prompt_tokens=800, completion_tokens=70))
+    opened(path).save({}, estimated=estimates.known, now=NOW)
+    opened(path).save({ACCOUNT: (slots(3),)}, now=NOW)  # a process that learnt of no tokens
+    opened(path).forget()
+    known = opened(path).load(now=NOW)
+    assert Estimates(known.estimates).of("acme/large-5", prompt) == estimates.of("acme/large-5", prompt)
+    clock[0] += 60
+    estimates.learn("acme/large-5", prompt, Usage(prompt_tokens=900, completion_tokens=90))
+    opened(path).save({}, estimated=estimates.known, now=NOW + 60)
+    opened(path).save({}, estimated=known.estimates, now=NOW + 61)  # which knows less
+    assert opened(path).load(now=NOW + 61).estimates == estimates.known
+    assert opened(path).load(now=NOW + 8 * DAY).estimates == {}
+
+
+def test_a_process_at_work_is_known_until_it_ends_or_says_nothing_for_a_while(path: Path) -> None:
+    one, other = opened(path), opened(path)
+    for slots_now in (9, 2):
+        one.save({}, live=Live(scopes=(LiveScope(scope=ACCOUNT, slots=slots_now, waiting=1),)), now=NOW)
+    away = {"acme/large-5": NOW + 30}
+    other.save({}, live=Live(scopes=(LiveScope(scope=ACCOUNT, slots=3),), circuits=away), now=NOW + 5)
+    together = (LiveScope(scope=ACCOUNT, slots=5, waiting=1),)
+    assert opened(path).load(now=NOW + 5).live == Live(scopes=together, circuits=away)
+    assert opened(path).load(now=NOW + ALIVE).live.scopes == (LiveScope(scope=ACCOUNT, slots=3),)
+    other.save({}, now=NOW + 6)
+    assert opened(path).load(now=NOW + 6).live == Live(scopes=(LiveScope(scope=ACCOUNT, slots=2, waiting=1),))
+    opened(path).save({}, now=NOW + 100)
+    assert json.loads(path.read_bytes())["processes"] == []
+
+
+def test_a_file_without_estimates_is_readable(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"form": 1, "learnt": [], "used": []}')
+    assert opened(path).load(now=NOW) == Known()
 
 
 def test_entries_of_a_clock_that_went_back_count_from_now(path: Path) -> None:

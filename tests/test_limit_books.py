@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from math import inf
 
 import pytest
@@ -94,8 +95,29 @@ def test_a_call_given_back_was_never_there() -> None:
     gone = taken(minute, 0.0, tokens=100)
     gone.give_back()
     gone.leave(0.0)
-    assert (minute.inside, minute.used("requests", 60.0), minute.used("tokens", 60.0)) == (0, 0, 0)
+    assert (minute.inside, minute.used("requests", 60.0, 0.0), minute.used("tokens", 60.0, 0.0)) == (0, 0, 0)
     assert minute.room(call(minute, tokens=100), 0.0)
+
+
+def test_a_call_given_back_does_not_come_back_later() -> None:
+    minute = book(Window("requests", 1, 60.0))
+    gone = taken(minute, 0.0)
+    gone.give_back()
+    for now in (LATEST, LATEST + 61.0):
+        minute.bring_up(now)
+        assert minute.used("requests", 60.0, now) == 0
+    gone.leave(LATEST + 61.0)
+
+
+def test_a_call_that_a_new_window_does_not_remember_changes_nothing_in_it() -> None:
+    long = book()
+    first = taken(long, 0.0, tokens=5)
+    first.answered(0.0)
+    for _ in range(5000):
+        answered(long, 0.0)
+    long.configure(Limits(windows=(Window("tokens", 100, 60.0),)), 0.0)
+    first.change((1, 50, 50, 0))
+    assert long.used("tokens", 60.0, 0.0) == 0
 
 
 def test_tokens_are_corrected_where_they_were_entered() -> None:
@@ -163,11 +185,30 @@ def test_other_limits_keep_what_was_taken() -> None:
         answered(changed, 0.0)
     waiting = taken(changed, 1.0)
     changed.configure(Limits(windows=(Window("requests", 5, 60.0), Window("requests", 5, 30.0))), 2.0)
-    assert (changed.used("requests", 60.0), changed.used("requests", 30.0)) == (5, 5)
+    assert (changed.used("requests", 60.0, 0.0), changed.used("requests", 30.0, 0.0)) == (5, 5)
     assert not changed.room(call(changed), 2.0)
     waiting.answered(2.0)
     waiting.leave(2.0)
     assert changed.room(call(changed), 60.25)
+
+
+def test_a_new_window_knows_when_the_calls_before_it_were_made() -> None:
+    changed = book()
+    answered(changed, 20.0)
+    changed.configure(Limits(windows=(Window("requests", 1, 30.0),)), 25.0)
+    assert not changed.room(call(changed), 49.9)
+    assert changed.room(call(changed), 50.1)
+
+
+def test_a_head_that_comes_after_all_moves_the_entry_to_its_permit() -> None:
+    minute = book(Window("requests", 1, 60.0))
+    slow = taken(minute, 0.0)
+    minute.bring_up(LATEST)
+    slow.answered(LATEST + 2.0)
+    assert not minute.room(call(minute), 60.2)
+    assert minute.room(call(minute), 60.25)
+    minute.bring_up(200.0)
+    assert minute.used("requests", 60.0, 200.0) == 0
 
 
 def test_of_two_windows_of_one_kind_the_smaller_holds() -> None:
@@ -257,3 +298,20 @@ def test_the_memory_of_a_window_is_bounded() -> None:
         log.used += 1
         log.place(number / entered * 3, 1)
     assert len(log.entries()) <= 1001
+
+
+def test_calls_that_were_slow_and_are_over_are_not_remembered_for_ever() -> None:
+    minute = book(Window("requests", 5, 60.0))
+    gc.collect()
+    before = alive(Call)
+    for start in range(0, 300_000, 100):
+        slow = taken(minute, start)
+        minute.bring_up(start + LATEST)
+        slow.answered(start + LATEST + 1)
+        slow.leave(start + LATEST + 1)
+    assert alive(Call) - before <= 2_100, "as many as are looked back on when a limit is learnt"
+
+
+def alive(kind: type) -> int:
+    """How many of a kind somebody still holds."""
+    return sum(type(each) is kind for each in gc.get_objects())

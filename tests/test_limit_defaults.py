@@ -161,11 +161,11 @@ def test_the_command_line_sets_a_provider_and_drops_what_ships_for_its_accounts(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("openai:0", "0 cannot hold; give a number from 1 to 1,000,000"),
+        ("openai:0", "0 cannot hold; give a whole number from 1 to 1,000,000"),
         ("openai:-5", "-5 cannot hold"),
         ("openai:1000001", "1000001 cannot hold"),
         ("openai:" + "9" * 5000, "cannot hold"),
-        ("openai:many", "many is no whole number"),
+        ("openai:many", "many is no whole number; give a whole number from 1 to 1,000,000"),
         ("openai:1.5", "1.5 is no whole number"),
         ("openai:", "nothing is no whole number"),
         ("openai", "write PROVIDER:NUMBER, such as openai:1000"),

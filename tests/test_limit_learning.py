@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panvox.errors import Category
-from panvox.limits.learning import CALM, START, Foreign, Learning
+from panvox.limits.learning import AT_ONCE, CALM, PACE, START, Foreign, Learning
 from panvox.limits.lessons import Lesson
 from panvox.messages import Rate
 from panvox.protocols import Limits, Scope, Unit, Window
@@ -16,6 +16,7 @@ from tests.learners import ACCOUNT, EPOCH, Caller, Provider, fault, refusal
 MODEL = Scope("model", "acme/large-5")
 SCOPES = (Scope("key", "acme/ACME_KEY"), MODEL, ACCOUNT, Scope("provider", "acme"))
 MINUTE, DAY = 60.0, 86_400.0
+NOTHING = Limits()
 
 
 class Clock:
@@ -83,6 +84,34 @@ def test_slots_are_known_after_three_refusals(slots: int, seed: int) -> None:
     provider = Provider(slots=slots)
     Caller(provider=provider, seed=seed).run(100)
     assert 1 <= len(provider.refused) <= 3
+
+
+@pytest.mark.parametrize("slots", [1, 3, 7, 20, 33, 50, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_slots_are_known_after_four_refusals_though_answers_take_long_to_begin(slots: int, seed: int) -> None:
+    provider = Provider(slots=slots)
+    caller = Caller(provider=provider, seed=seed, thinks=(10, 40))
+    caller.run(200)
+    assert 1 <= len(provider.refused) <= 4
+    assert caller.limits == Limits(slots=slots)
+    again = Provider(slots=slots)
+    Caller(provider=again, seed=seed, thinks=(10, 40), lessons=caller.learning.lessons()).run(200)
+    assert again.refused == []
+
+
+@pytest.mark.parametrize("amount", [60, 150, 500])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_large_window_met_by_endless_demand_is_known_after_a_handful_of_refusals(
+    amount: int, seed: int
+) -> None:
+    provider = Provider(amount=amount)
+    caller = Caller(provider=provider, seed=seed)
+    caller.run(2 * MINUTE)
+    assert 1 <= len(provider.refused) <= 6
+    before = len(provider.refused)
+    caller.run(5 * MINUTE)
+    assert len(provider.refused) == before
+    assert caller.limits.windows == (minute(amount),)
 
 
 @given(st.integers(1, 20), st.integers(0, 2**32))
@@ -256,6 +285,78 @@ def grow(learning: Learning, *, in_flight: int, now: float = 0.0) -> None:
     learning.replied(ACCOUNT, (), accepted=True, now=now, in_flight=in_flight, used=lambda *_: 0)
 
 
+def test_slots_double_in_a_second_in_which_nothing_was_refused() -> None:
+    learning = Learning()
+    learning.effective(ACCOUNT, Limits())
+    assert learning.unrefused(ACCOUNT, now=0.5, since=0.0) == AT_ONCE - 0.5
+    assert learning.effective(ACCOUNT, Limits()).slots == START
+    now, slots = AT_ONCE, []
+    for second in range(1, 4):
+        while now < AT_ONCE + second:
+            now += learning.unrefused(ACCOUNT, now=now, since=now - AT_ONCE) or 0.0
+        slots.append(learning.effective(ACCOUNT, Limits()).slots)
+    assert slots == pytest.approx([2 * START, 4 * START, 8 * START], rel=0.15)
+
+
+def test_a_head_that_was_long_awaited_was_counted_while_it_was_and_grows_nothing() -> None:
+    learning = Learning()
+    learning.effective(ACCOUNT, Limits())
+    learning.replied(ACCOUNT, (), accepted=True, now=9.0, in_flight=START, used=lambda *_: 0, took=AT_ONCE)
+    assert learning.effective(ACCOUNT, Limits()).slots == START
+
+
+def test_after_a_refusal_a_second_without_one_is_one_slot_more() -> None:
+    learning = Learning()
+    learning.effective(ACCOUNT, Limits())
+    learning.failed(ACCOUNT, refusal(wait=5.0), now=0.0, in_flight=4, sent=log(0.0))
+    assert learning.unrefused(ACCOUNT, now=2.0, since=1.0) == 3.0  # of the pause
+    for now in (5.0, 6.0, 7.0):
+        assert learning.unrefused(ACCOUNT, now=now, since=1.0) == AT_ONCE
+    assert learning.effective(ACCOUNT, Limits()).slots == START + 3
+
+
+def test_slots_that_are_set_or_were_found_do_not_grow() -> None:
+    learning = Learning()
+    for scope, configured in ((ACCOUNT, Limits(slots=3)), (MODEL, Limits())):
+        learning.effective(scope, configured)
+        assert learning.unrefused(scope, now=9.0, since=0.0) is None
+    learning.effective(ACCOUNT, Limits())
+    learning.failed(ACCOUNT, refusal("concurrency"), now=9.0, in_flight=4, sent=())
+    assert learning.unrefused(ACCOUNT, now=19.0, since=9.0) is None
+    assert learning.effective(ACCOUNT, Limits()).slots == 3
+
+
+def test_what_was_sent_before_a_silent_refusal_does_not_end_the_silence() -> None:
+    learning = Learning()
+    learning.effective(ACCOUNT, Limits())
+    learning.failed(ACCOUNT, refusal(), now=0.0, in_flight=4, sent=log(-1.0, 0.0))
+    learning.unrefused(ACCOUNT, now=3.0, since=-1.0)
+    learning.replied(ACCOUNT, (), accepted=True, now=3.0, in_flight=1, used=lambda *_: 0, took=4.0)
+    assert learning.effective(ACCOUNT, Limits()).slots == 1
+    learning.unrefused(ACCOUNT, now=5.0, since=3.0)
+    assert learning.effective(ACCOUNT, Limits()).slots == START // 2 + 1
+
+
+def test_starts_keep_their_distance_until_something_is_known() -> None:
+    def spacing(learning: Learning, configured: Limits = NOTHING, scope: Scope = ACCOUNT) -> float:
+        return learning.effective(scope, configured).spacing
+
+    learning = Learning()
+    assert spacing(learning) == PACE
+    assert spacing(learning, Limits(slots=9)) == spacing(learning, scope=MODEL) == 0
+    assert spacing(learning, Limits(windows=(minute(9),))) == 0
+    told(requests(100), learning=learning)
+    assert spacing(learning) == 0
+    refused = Learning()
+    refused.effective(ACCOUNT, NOTHING)
+    refused.failed(ACCOUNT, refusal("concurrency"), now=0.0, in_flight=4, sent=())
+    assert refused.changed(ACCOUNT)
+    assert spacing(refused) == 0
+    for worked, holds in ((9, PACE), (200, AT_ONCE / 200)):
+        lesson = Lesson(matter="worked", amount=worked, at=EPOCH)
+        assert spacing(Learning({ACCOUNT: (lesson,)}, clock=Clock())) == holds
+
+
 def test_after_a_refusal_slots_grow_by_one_for_as_many_successes() -> None:
     learning = Learning()
     learning.effective(ACCOUNT, Limits())
@@ -350,6 +451,19 @@ def test_refused_tokens_teach_how_many_were_used() -> None:
     assert learning.failed(ACCOUNT, refusal("tokens", 12.0), now=1.0, in_flight=1, sent=log(0.0)) == 12.0
     tokens = Window("tokens", 30_000, MINUTE)
     assert learning.effective(ACCOUNT, Limits(slots=1)).windows == (tokens,)
+
+
+def test_a_window_that_one_call_does_not_fit_into_was_misjudged() -> None:
+    learning = Learning()
+    learning.effective(ACCOUNT, NOTHING)
+    told(learning=learning, used=30_000)
+    learning.failed(ACCOUNT, refusal("tokens", 12.0), now=1.0, in_flight=1, sent=log(0.0))
+    learning.needed(ACCOUNT, "tokens", 40_000)
+    assert learning.effective(ACCOUNT, NOTHING).windows == (Window("tokens", 40_000, MINUTE),)
+    set_here = Limits(windows=(Window("tokens", 50_000, MINUTE),))
+    learning.effective(ACCOUNT, set_here)
+    learning.needed(ACCOUNT, "tokens", 60_000)  # what is set does not give way, so that it would be of no use
+    assert learning.effective(ACCOUNT, NOTHING).windows == (Window("tokens", 40_000, MINUTE),)
 
 
 def test_a_refused_burst_spreads_calls_and_the_spread_goes_again_as_they_are_taken_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -12,9 +13,13 @@ from inline_snapshot import snapshot
 from panvox.cli import app
 from panvox.limits.learnt_file import LearntFile
 from panvox.limits.lessons import Lesson
-from panvox.limits.standings import Entries
-from panvox.protocols import Scope
+from panvox.limits.standings import Entries, Live, LiveScope
+from panvox.limits.valkey import ValkeyPool
+from panvox.protocols import Demand, Limits, Scope, Window
 from panvox.settings.places import learnt_limits_file
+from tests.valkey import Valkey, valkey
+
+__all__ = ["valkey"]
 
 SETTINGS = """
 [local]
@@ -86,6 +91,65 @@ account openai/main  requests/minute     500  shipped         9,000, 10,000 told
                      tokens/minute    90,000  settings
                      slots                10  shipped         14 worked           2 h
 """)
+
+
+def test_the_table_shows_what_is_on_its_way_what_waits_and_what_is_left_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = time.time()
+    account = LiveScope(scope=ACCOUNT, slots=6, waiting=12)
+    for _ in range(2):
+        LearntFile(learnt_limits_file(), max_age=1e6).save({}, live=Live(scopes=(account,)), now=now)
+    paused = Live(
+        scopes=(LiveScope(scope=MODEL, paused_until=now + 90.4),),
+        circuits={"groq/llama-4 (b)": now + 30.4, "openai/gpt-5 (main)": now - 1},
+    )
+    LearntFile(learnt_limits_file(), max_age=1e6).save({}, live=paused, now=now)
+    code, out, err = shown("groq/llama-4", "openai", capsys=capsys)
+    assert (code, err) == (0, "")
+    assert out == snapshot("""\
+scope                      limit               set  by        used  learnt               waiting
+model groq/llama-4         pause                              90 s
+account openai/main        requests/minute     500  shipped                                   24
+                           tokens/minute    90,000  settings
+                           slots                10  shipped     12
+model groq/llama-4 (b)     left alone                         30 s  it failed too often
+model openai/gpt-5 (main)  left alone                          0 s  it failed too often
+""")
+    lines = [json.loads(line) for line in shown("openai", "--json", capsys=capsys)[1].splitlines()]
+    assert (lines[0]["on_their_way"], lines[0]["waiting"], lines[0]["paused"]) == (12, 24, 0)
+    assert lines[1] == {"circuit": "openai/gpt-5 (main)", "seconds": 0.0}
+
+
+async def test_where_limits_are_shared_the_use_of_all_processes_is_shown(
+    valkey: Valkey, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "panvox.toml").write_text(f'{SETTINGS}\n[limits]\nurl = "{valkey.url}"\n')
+    limits = {ACCOUNT: Limits(windows=(Window("requests", 500, 60.0),), slots=10)}
+    async with ValkeyPool(valkey.url) as pool:
+        for call in "abc":
+            assert await pool.take(call, Demand(scopes=(ACCOUNT,), model="openai/gpt-5"), limits) is None
+        pool.pause(Scope("model", "groq/llama-4"), 100.4)
+        await pool.mark("openai/gpt-5 (main)", 50.4)
+        await pool.marked("all is said")
+        code, out, err = await asyncio.to_thread(shown, "openai", "groq/llama-4", capsys=capsys)
+        assert await pool.take("d", Demand(scopes=(ACCOUNT,), model="openai/gpt-5"), limits) is None
+        assert pool.share() == 1
+    assert (code, err) == (0, "")
+    assert out == snapshot("""\
+scope                      limit               set  by         used  learnt
+model groq/llama-4         pause                              100 s
+account openai/main        requests/minute     500  shipped       3
+                           tokens/minute    90,000  settings
+                           slots                10  shipped       3
+model openai/gpt-5 (main)  left alone                          50 s  it failed too often
+""")
+    valkey.kill()
+    code, out, err = await asyncio.to_thread(shown, "openai", capsys=capsys)
+    assert code == 0
+    assert "account openai/main" in out
+    assert err.startswith("panvox: warning: the Valkey server at valkey://***@127.0.0.1")
+    assert "does not tell what is in use" in err
 
 
 def test_patterns_show_some_scopes_and_any_model(

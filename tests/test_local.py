@@ -17,7 +17,7 @@ import pytest
 
 from panvox.dialects.openai import OpenAI
 from panvox.errors import InvalidRequest, LocalUnavailable, TooLarge, Truncated, Unauthorised
-from panvox.messages import Answer, End, Fold, ImagePart, Message, Prompt, Text, TextPart
+from panvox.messages import Answer, End, Fold, ImagePart, Message, Prompt, ReplyBegan, Text, TextPart
 from panvox.protocols import Model
 from panvox.providers import local_server
 from panvox.providers.http import HttpModel
@@ -215,6 +215,7 @@ async def test_leaving_a_stream_stops_the_engine(transport: HttpTransport) -> No
     async with LocalServer(slots=1, context=8192) as server:
         endless = LocalModel(name="long", server=server, transport=transport, max_tokens=8000)
         async with endless.stream(STORY) as events:
+            assert isinstance(await anext(events), ReplyBegan)
             assert isinstance(await anext(events), Text)
         async with asyncio.timeout(60):  # the only slot would be taken for minutes
             assert (await ask(endless, Prompt.of(CAPITAL, max_tokens=2))).text
@@ -227,6 +228,7 @@ async def test_a_child_that_dies_fails_its_callers_and_the_next_call_starts_anot
     async with LocalServer() as server:
         model = LocalModel(name="local", server=server, transport=transport)
         async with model.stream(STORY) as events:
+            assert isinstance(await anext(events), ReplyBegan)
             assert isinstance(await anext(events), Text)
             os.kill((await server.started()).pid, signal.SIGKILL)
             with pytest.raises(Truncated):

@@ -20,6 +20,7 @@ from panvox.messages import (
     Text,
     Usage,
     UsageReport,
+    Waiting,
 )
 from panvox.policies.metered import Metered
 from panvox.testing import MemoryJournal, ScriptedModel, check_model
@@ -112,3 +113,15 @@ async def test_it_keeps_the_promises_of_a_model() -> None:
         endless=Metered(inner, identity=WHO, price=by_tokens),
         at_rest=silent,
     )
+
+
+async def test_a_call_waits_from_the_end_of_the_one_before_and_not_from_the_beginning() -> None:
+    busy = AttemptEnded(Overloaded("busy").fault)
+    first = (0.5, AttemptBegan(WHO), 5.0, busy)
+    second = (AttemptBegan(WHO), 3.0, busy)
+    third = (2.0, Waiting("oak requests"), 4.0, AttemptBegan(WHO), 1.0, AttemptEnded(), End(Finish.STOP))
+    script = (*first, *second, *third)
+    run = Run([Member(WHO, ScriptedModel("oak/m", script))], journal=MemoryJournal())
+    async with run.turn(PROMPT) as turn:
+        await turn.wait_ended()
+    assert [attempt.waited for attempt in turn.outcomes[0].attempts] == [0.5, 0.0, 6.0]

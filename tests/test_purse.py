@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from panvox.budget import Book, Ceilings, LimitedPurse, MemoryBook
 from panvox.budget.purse import decide
 from panvox.errors import Overloaded, StoreError
-from panvox.messages import Attempt, Identity, Outcome, State
+from panvox.messages import Answer, Attempt, Identity, Outcome, State, Usage
 from panvox.protocols import Purse, Refusal, Want
 from panvox.store import SqlJournal
 from panvox.store.money import LOST, Settled, Spending, Sums
@@ -39,9 +40,10 @@ def want(name: str, amount: str, provider: str = "p") -> Want:
     return Want(member(name, provider), Decimal(amount))
 
 
-def answered(name: str, cost: str | None, *, calls: int = 1) -> Outcome:
+def answered(name: str, cost: str | None, *, calls: int = 1, by: str = "") -> Outcome:
     failed = Attempt(started=0, duration=1, state=State.OVERLOADED)
-    last = Attempt(started=1, duration=1, state=State.ANSWERED, cost=None if cost is None else Decimal(cost))
+    known = None if cost is None else Decimal(cost)
+    last = Attempt(started=1, duration=1, state=State.ANSWERED, model=by, cost=known)
     return Outcome(member=member(name), state=State.ANSWERED, attempts=(*[failed] * (calls - 1), last))
 
 
@@ -176,15 +178,80 @@ async def test_who_was_refused_has_failed_or_never_went_out_spends_nothing_and_a
     assert (await sums(book)).day == Decimal("0.10")
 
 
+async def test_a_book_in_memory_keeps_no_more_than_sums_of_what_is_settled() -> None:
+    book = MemoryBook()
+    for turn in range(50):
+        one = purse(book, turn=turn)
+        await one.reserve([want(name, "0.10") for name in "abcd"])
+        await one.settle([answered(name, "0.10") for name in "abcd"])
+    assert held_by(book, Spending) == 0
+    found = await sums(book)
+    assert found.day == found.month == found.providers["p"] == Decimal("20.00")
+    assert found.run == Decimal("0.40")
+
+
+def held_by(holder: object, kind: type) -> int:
+    """How many of a kind can be reached from there."""
+    seen: dict[int, object] = {}
+    found = [holder]
+    while found:
+        new = [each for each in gc.get_referents(*found) if id(each) not in seen and type(each) is not type]
+        seen.update((id(each), each) for each in new)
+        found = new
+    return sum(type(each) is kind for each in seen.values())
+
+
 async def test_a_dearer_stand_in_tops_up_or_is_refused(book: Book) -> None:
     one = purse(book, Ceilings(day=Decimal("0.50")))
     await one.reserve([want("a", "0.10")])
-    assert await one.top_up(member("a"), Decimal("0.35")) is None
-    refusal = await one.top_up(member("a"), Decimal("0.10"))
+    assert await one.top_up(member("a"), Decimal("0.35"), member("b")) is None
+    refusal = await one.top_up(member("a"), Decimal("0.10"), member("c"))
     assert isinstance(refusal, Refusal)
     assert "$0.05 of $0.50 is left today" in refusal.reason
-    await one.settle([answered("a", "0.40")])
+    await one.settle([answered("a", "0.40", by="b")])
     assert (await sums(book)).day == Decimal("0.40")
+
+
+async def test_a_stand_in_that_is_asked_again_tops_up_once(book: Book) -> None:
+    one = purse(book, Ceilings(day=Decimal("0.50")))
+    for _ in range(3):
+        assert await one.top_up(member("a"), Decimal("0.30"), member("b")) is None
+    assert (await sums(book)).day == Decimal("0.30")
+    await one.settle([answered("a", "0.20")])  # it had only waited
+    assert (await sums(book)).day == Decimal("0.20")
+    one.begin(run="run", turn=1)
+    assert await one.top_up(member("a"), Decimal("0.31"), member("b")) is not None
+
+
+async def test_what_a_stand_in_costs_counts_for_its_provider_and_is_bound_by_its_limit(book: Book) -> None:
+    one = purse(book, Ceilings(providers={"p": Decimal("0.10"), "q": Decimal("0.30")}))
+    assert not await one.reserve([want("a", "0.10", "p")])
+    assert await one.top_up(member("a"), Decimal("0.30"), member("b", "q")) is None
+    assert "at q today" in str(await one.top_up(member("a"), Decimal("0.10"), member("c", "q")))
+    assert (await sums(book)).providers == {"p": Decimal("0.10"), "q": Decimal("0.30")}
+    refused = Attempt(started=0, duration=1, state=State.OVERLOADED)
+    gave = Attempt(started=1, duration=1, state=State.ANSWERED, model="b", cost=Decimal("0.25"))
+    await one.settle([Outcome(member=member("a"), state=State.ANSWERED, attempts=(refused, gave))])
+    assert (await sums(book)).providers == {"p": Decimal(0), "q": Decimal("0.25")}
+
+
+async def test_an_unknown_cost_counts_as_it_was_set_aside_for_that_model_alone(book: Book) -> None:
+    one = purse(book)
+    await one.reserve([want("a", "0.10", "p")])
+    await one.top_up(member("a"), Decimal("0.30"), member("b", "q"))
+    cut = Attempt(started=0, duration=1, state=State.TIMED_OUT)
+    told = Answer(text="Paris", usage=Usage(cost=Decimal("0.25")))
+    gave = Attempt(started=1, duration=1, state=State.ANSWERED, model="b")
+    outcome = Outcome(member=member("a"), state=State.ANSWERED, answer=told, attempts=(cut, gave))
+    await one.settle([outcome])
+    assert (await sums(book)).providers == {"p": Decimal("0.10"), "q": Decimal("0.25")}
+
+
+async def test_what_a_stand_in_without_money_of_its_own_costs_is_not_lost(book: Book) -> None:
+    one = purse(book)
+    await one.reserve([want("a", "0.10", "p")])
+    await one.settle([answered("a", "0.02", by="gift")])
+    assert (await sums(book)).providers == {"p": Decimal("0.02")}
 
 
 async def test_limits_hold_for_each_prompt_and_for_all_runs_of_a_day_and_a_month(book: Book) -> None:
@@ -238,7 +305,7 @@ async def test_no_money_is_lost_or_made_and_what_is_set_aside_never_exceeds_the_
 async def _follow(book: Book, steps: list[tuple[str, object]]) -> None:
     most = Decimal(8)
     one = purse(book, Ceilings(day=most))
-    held: dict[str, Decimal] = {}
+    held: dict[tuple[str, str], Decimal] = {}  # by member and by who gets it
     spent = Decimal(0)
     for number, (step, value) in enumerate(steps):
         before = spent + sum(held.values())
@@ -246,17 +313,19 @@ async def _follow(book: Book, steps: list[tuple[str, object]]) -> None:
             case "reserve", list():
                 wants = [Want(member(f"{number}-{index}"), amount) for index, amount in enumerate(value)]
                 refused = await one.reserve(wants)
-                held |= {w.member.name: w.amount for w in wants if w.member.name not in refused}
+                granted = [want for want in wants if want.member.name not in refused]
+                held |= {(want.member.name, want.member.name): want.amount for want in granted}
                 assert spent + sum(held.values()) <= max(most, before)
             case "top up", Decimal() if held:
-                name = next(iter(held))
-                if await one.top_up(member(name), value) is None:
-                    held[name] += value
+                name = next(name for name, _ in held)
+                if await one.top_up(member(name), value, member(f"{number}")) is None:
+                    held[name, f"{number}"] = value
                     assert spent + sum(held.values()) <= most
             case "settle", None | Decimal() if held:
-                name, amount = held.popitem()
-                await one.settle([answered(name, None if value is None else str(value))])
-                spent += amount if value is None else value
+                name, by = list(held)[-1]
+                amounts = {asked: held.pop((name, asked)) for who, asked in list(held) if who == name}
+                await one.settle([answered(name, None if value is None else str(value), by=by)])
+                spent += amounts[by] if value is None else value
             case _:  # nothing is held, or the run is over
                 await one.close()
                 spent += sum(held.values())

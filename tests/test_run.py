@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from panvox.engine import Member, Run, Turn, parse_wait
 from panvox.engine.panel import Panel
-from panvox.errors import Failure, Overloaded, RateLimited, Refused, Unauthorised
+from panvox.errors import Failure, Overloaded, RateLimited, Refused, Unauthorised, UsageError
 from panvox.messages import (
+    AttemptBegan,
     End,
     Event,
     Finish,
@@ -28,6 +29,7 @@ from panvox.messages import (
     State,
     Text,
     VerdictChanged,
+    Waiting,
     WaitMet,
 )
 from panvox.protocols import Model
@@ -131,6 +133,19 @@ async def test_a_deadline_ends_the_slow_with_a_hint_and_keeps_what_had_arrived()
     assert "--deadline" in outcome.fault.hint
 
 
+async def test_who_still_waited_at_the_deadline_is_not_called_slow_but_told_what_for() -> None:
+    began = AttemptBegan(Identity(name="slow"))
+    held = ScriptedModel("held", (Waiting("openai slots"), 60.0, End(Finish.STOP)))
+    let_go = ScriptedModel("slow", (Waiting("openai slots"), began, 60.0, End(Finish.STOP)))
+    _, turn, _ = await ask([held, let_go], deadline=5)
+    faults = [outcome.fault for outcome in turn.outcomes]
+    assert [fault and fault.message for fault in faults] == [
+        "no end within the run's deadline of 5 s, when it waited for openai slots",
+        "no end within the run's deadline of 5 s",
+    ]
+    assert [fault and "too slow" in fault.hint for fault in faults] == [False, True]
+
+
 async def test_a_member_has_a_deadline_of_its_own() -> None:
     slow = saying((60, "Paris"))[0]
     panel = [Member(Identity(name="slow"), slow, deadline=3.0), *members(saying((1, "Paris")))]
@@ -226,6 +241,17 @@ async def test_a_second_turn_keeps_each_members_conversation() -> None:
             "Paris",
             "And of Spain?",
         ]
+
+
+async def test_a_run_is_asked_one_prompt_at_a_time() -> None:
+    run = Run(members(saying((1, "Paris"))), journal=MemoryJournal())
+    async with run.turn(QUESTION) as turn:
+        with pytest.raises(UsageError, match="still at an earlier prompt"):
+            async with run.turn(Prompt.of("And of Spain?")):
+                pass
+        assert (await turn.wait_ended()).states == {"answered": 1}
+    async with run.turn(Prompt.of("And of Spain?")) as turn:
+        assert (await turn.wait_ended()).states == {"answered": 1}
 
 
 def test_two_members_of_one_name_are_refused() -> None:

@@ -127,6 +127,25 @@ def test_what_cannot_be_selected_is_told_with_what_could(patterns: list[str], pr
     assert str(raised.value) == problem
 
 
+@pytest.mark.parametrize(
+    ("patterns", "selected"),
+    [
+        (["groq/*", "openai/gpt-5"], ["groq/Llama-3.3-70B", "openai/gpt-5"]),
+        (
+            ["groq/*, !*mini", "openai/*", "*"],
+            ["groq/Llama-3.3-70B", "openai/gpt-5", "openai/gpt-4o", *NAMES[3:6], NAMES[7]],
+        ),
+        (["groq/*", "@mixed"], ["groq/Llama-3.3-70B", "openai/gpt-5", "openai/gpt-4o", *NAMES[4:6]]),
+        (["!openrouter/*", "!odd/*"], ["openai/gpt-5", "openai/gpt-5-mini", "openai/gpt-4o", NAMES[6]]),
+    ],
+)
+def test_those_who_stand_in_come_in_the_order_of_the_patterns(
+    patterns: list[str], selected: list[str]
+) -> None:
+    chosen = select(patterns, ENTRIES, panels=PANELS, as_given=True)
+    assert [entry.name for entry in chosen] == selected
+
+
 def test_an_empty_catalogue_is_told() -> None:
     with pytest.raises(SelectionError, match="no models were found"):
         select(["*"], [])

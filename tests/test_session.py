@@ -24,12 +24,14 @@ from panvox.simulator import (
     Simulator,
     VirtualModel,
     VirtualProvider,
+    find_fault,
     invented,
     replayed,
     settings_for,
     simulate,
     some_faulty,
 )
+from tests.flows import host, served
 
 SUM = "What is 17 + 25?"
 
@@ -289,3 +291,30 @@ def test_the_public_names_are_there_and_are_all() -> None:
     assert all(getattr(panvox, name) for name in panvox.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = panvox.nothing
+
+
+async def test_who_asks_at_once_waits_for_one_catalogue_and_all_get_the_same(tmp_path: Path) -> None:
+    async with served(tmp_path, Fleet((host("oak"),))) as (session, _):
+        async with asyncio.TaskGroup() as tasks:
+            made = [tasks.create_task(session.assembled()) for _ in range(3)]
+        first, *others = (task.result() for task in made)
+    assert all(other is first for other in others)
+
+
+async def test_deadlines_that_change_hold_for_what_is_asked_next(tmp_path: Path) -> None:
+    mute = replace(host("oak"), models=(VirtualModel("m", fault=find_fault("hang-before-head")),))
+    more = "[retry]\nattempts = 1\n[network]\nfirst_token_timeout = 600\n"
+    async with served(tmp_path, Fleet((mute,)), more=more) as (session, _):
+        network = session.settings.network.model_copy(update={"first_token_timeout": 0.2})
+        session.reload(session.settings.model_copy(update={"network": network}))
+        (outcome,) = (await session.ask(SUM, deadline=30)).outcomes
+    assert outcome.fault is not None
+    assert "run's deadline" not in outcome.fault.message
+
+
+async def test_the_model_on_this_machine_stays_what_it_is_when_settings_change(tmp_path: Path) -> None:
+    async with served(tmp_path, Fleet((host("oak"),))) as (session, _):
+        before = session.settings.local
+        other = before.model_copy(update={"weights": tmp_path / "other.gguf", "context": 1024})
+        session.reload(session.settings.model_copy(update={"local": other}))
+        assert session.settings.local == before

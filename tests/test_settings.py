@@ -614,6 +614,35 @@ empty = []
     )
 
 
+def test_what_is_wrong_with_limits_keys_and_chains_is_told_with_its_value(project: Path) -> None:
+    text = """
+[limits]
+provider_rpm = "openai:-4"
+provider_concurrency = ["openai:5", "gemini"]
+max_age = 604801
+
+[fallback.chains]
+of_nobody = []
+of_one = [{model = ""}]
+
+[[providers]]
+id = "openai"
+key_limits = {requests = "1/0s"}
+keys = [{env = "A", expires = "soon"}, {env = "sk-live-deadbeef"}]
+"""
+    assert wrong(project, text) == snapshot(
+        [
+            "panvox.toml:3: limits.provider_rpm[0] = 'openai:-4': must be PROVIDER:NUMBER, such as openai:1000, with a number from 1 to 1,000,000",
+            "panvox.toml:4: limits.provider_concurrency[1] = 'gemini': must be PROVIDER:NUMBER, such as openai:1000, with a number from 1 to 1,000,000",
+            "panvox.toml:8: fallback.chains.of_nobody = […]: must not be empty",
+            "panvox.toml:9: fallback.chains.of_one[0].model = '': must be 1 to 200 characters without spaces",
+            "panvox.toml:13: providers[0].key_limits.requests[0] = '1/0s': must be a number and a time, such as 20/minute, 1000/day or 5/10s, with 1 to 1,000,000,000,000 in 1 ms to 31 days",
+            "panvox.toml:14: providers[0].keys[0].expires = 'soon': must be a date such as 2026-03-01",
+            "panvox.toml:14: providers[0].keys[1].env = ***: must be the name of an environment variable, such as OPENAI_API_KEY, and never the key itself",
+        ]
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -14,7 +14,7 @@ import pytest
 
 from panvox.compose.dialects import DIALECTS
 from panvox.errors import Category, Failure, Owner, Retry
-from panvox.messages import Fold, Prompt
+from panvox.messages import Fold, Prompt, ReplyBegan
 from panvox.protocols import Quirks
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.transport import HttpTransport
@@ -259,9 +259,10 @@ async def test_trouble_behind_a_relay_is_the_upstreams(name: str) -> None:
             base_url=server.base_url("oak"),
             deadlines=Deadlines(),
         )
-        with pytest.raises(Failure) as caught:
-            async with model.stream(Prompt.of(SUM)):
-                pass
+        async with model.stream(Prompt.of(SUM)) as events:
+            assert isinstance(await anext(events), ReplyBegan)
+            with pytest.raises(Failure) as caught:
+                await anext(events)
     fault = caught.value.fault
     assert (fault.code, fault.owner, fault.retry) == ("upstream", Owner.PROVIDER, Retry.LATER)
     assert fault.message.startswith("Acme: ")

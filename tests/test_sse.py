@@ -97,3 +97,11 @@ def test_an_event_that_never_ends_is_not_kept_for_ever() -> None:
 
 def cut(wire: bytes, size: int) -> list[bytes]:
     return [wire[i : i + size] for i in range(0, len(wire), size)]
+
+
+@pytest.mark.parametrize("ends", [b"\n\n\n", b"\n\n\r", b"\r\n\r\n\r\n", b"\n\n\n\n\n"])
+def test_more_blank_lines_than_one_hide_nothing_in_any_split(ends: bytes) -> None:
+    """Google's errors have no field name, so that the place of their first brace decides."""
+    wire = b"null" + ends + b'{"error": {}}\n\n'
+    for at in range(len(wire)):
+        assert split(wire[:at], wire[at:]) == [ServerEvent(b'{"error": {}}')]

@@ -16,6 +16,7 @@ from panvox.cli.report import Report
 from panvox.cli.runs import _facts
 from panvox.errors import Overloaded
 from panvox.messages import (
+    Answer,
     Attempt,
     MemberDelta,
     MemberEnded,
@@ -145,6 +146,18 @@ def test_the_report_tells_of_stand_ins_hits_further_attempts_waits_and_money() -
          · 3 calls waited before they went out, the longest 2.0 s
 Usage    $0.0060, $0.0020 an answer · 120 tokens in, 36 out
 """)
+
+
+def test_what_nobody_tells_the_cost_of_is_no_free_answer() -> None:
+    untold = msgspec.structs.replace(answered("a/b", "Canberra"), answer=Answer(text="Canberra"))
+    board = folded(ended_turn(retried("openai/gpt-5"), retried("groq/llama"), untold))
+    told = Report.of(board, now=9.0, kept=False)
+    out = io.StringIO()
+    report.write(told, out=Console(file=io.StringIO()), err=Console(file=out, width=110), full=False)
+    assert out.getvalue().partition("Usage")[2].split(" · ")[:2] == [
+        "    $0.0040, $0.0020 an answer",
+        "nobody tells what 1 answer came to, see `panvox costs`",
+    ]
 
 
 def test_a_member_shows_every_attempt_with_key_wait_and_money() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from panvox.compose import watching as following
 from panvox.settings import Settings, load, watching
 from panvox.settings.watching import watch
 
@@ -311,3 +312,24 @@ async def test_the_watch_ends_when_it_is_cancelled(folder: Path, monkeypatch: py
     async with watched(folder, monkeypatch):
         pass
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_files_that_cannot_be_watched_end_nothing_and_that_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_more_watches(*_: object, **__: object) -> None:  # noqa: ASYNC124 - in the place of `watch`
+        raise OSError("the limit of watched files is reached")
+
+    monkeypatch.setattr(following, "watch", no_more_watches)
+    monkeypatch.setattr(following, "LATER", 0.0)
+    file = folder / "panvox.toml"
+    file.write_text("[run]\nwait = 'all'\n")
+    listener = Listener()
+    settings = await asyncio.to_thread(load, explicit=file)
+    async with following.watched(
+        settings, changed=listener.changes.put_nowait, problem=listener.problems.put_nowait
+    ):
+        told = await listener.problem()
+        await asyncio.sleep(0)
+    assert "the limit of watched files is reached" in told
+    assert listener.silent

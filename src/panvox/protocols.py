@@ -146,9 +146,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Scope(msgspec.Struct, frozen=True, order=True, cache_hash=True):
-    """What a limit is on; `name` is a provider, `provider/account`, a model, or `provider/key label`."""
+    """What a limit is on; `name` is a provider, `provider/account`, a model, or `provider/key label`.
 
-    kind: Literal["provider", "account", "model", "key"]
+    An "account model" is a model for one of several accounts, `provider/account/model`: what its replies and
+    refusals tell of the model holds for that account alone.
+    """
+
+    kind: Literal["provider", "account", "model", "key", "account model"]
     name: str
 
     def __str__(self) -> str:
@@ -351,10 +355,16 @@ class Limiter(Protocol):
 
 
 class Want(msgspec.Struct, frozen=True):
-    """USD to be set aside before a member is asked: what that is expected to cost."""
+    """USD to be set aside before a member is asked, or a `stand_in` for it: what that is expected to cost."""
 
     member: Identity
     amount: Decimal
+    stand_in: Identity | None = None
+
+    @property
+    def asked(self) -> Identity:
+        """Who gets the money."""
+        return self.stand_in or self.member
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -386,8 +396,11 @@ class Purse(Protocol):
         """
         ...
 
-    async def top_up(self, member: Identity, amount: Decimal) -> Refusal | None:
-        """Set aside so much more for a member of this turn, before a dearer model stands in for it."""
+    async def top_up(self, member: Identity, amount: Decimal, stand_in: Identity) -> Refusal | None:
+        """Set aside so much more for a member of this turn, before `stand_in` is asked in its place.
+
+        Nothing more for one that has money already: it only waited, or is tried again.
+        """
         ...
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:

@@ -14,10 +14,12 @@ from decimal import Decimal
 from itertools import count
 from typing import Protocol, Self
 
+from msgspec.structs import replace
+
 from panvox.budget.prices import spent_on
 from panvox.budget.purse import Ceilings, decide
 from panvox.errors import StoreError
-from panvox.messages import Identity, Outcome
+from panvox.messages import Attempt, Identity, Outcome
 from panvox.protocols import Refusal, Want
 from panvox.store.money import Settled, Spending, Sums, billionths, dollars
 
@@ -51,7 +53,7 @@ class LimitedPurse:
         self._ceilings = ceilings
         self._clock = clock
         self._turn = ("", 0, "")
-        self._held: defaultdict[str, list[Spending]] = defaultdict(list)
+        self._held: defaultdict[str, dict[str, Spending]] = defaultdict(dict)  # by member and by who is asked
         self._doubtful: list[Spending] = []
         # The process for people, chance for uniqueness: processes are numbered anew on every machine.
         prefix = f"{os.getpid()}-{secrets.token_hex(8)}"
@@ -68,8 +70,11 @@ class LimitedPurse:
             await purse.close()
 
     def __repr__(self) -> str:
-        held = sum((each.reserved for several in self._held.values() for each in several), Decimal(0))
+        held = sum((each.reserved for each in self._spendings()), Decimal(0))
         return f"<{type(self).__name__} ${held} set aside>"
+
+    def _spendings(self) -> Iterator[Spending]:
+        return (spending for held in self._held.values() for spending in held.values())
 
     def begin(self, *, run: str, turn: int, tag: str = "") -> None:
         """See `Purse`."""
@@ -79,22 +84,24 @@ class LimitedPurse:
         """See `Purse`."""
         return await self._set_aside(wants) if wants else {}
 
-    async def top_up(self, member: Identity, amount: Decimal) -> Refusal | None:
+    async def top_up(self, member: Identity, amount: Decimal, stand_in: Identity) -> Refusal | None:
         """See `Purse`."""
-        refused = await self._set_aside([Want(member, amount)])
+        if stand_in.name in self._held[member.name]:
+            return None
+        refused = await self._set_aside([Want(member, amount, stand_in)])
         return refused.get(member.name)
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """See `Purse`."""
         settled: list[Settled] = []
         for outcome in outcomes:
-            if several := self._held.pop(outcome.member.name, None):
-                settled += _settled(outcome, several)
+            if held := self._held.pop(outcome.member.name, None):
+                settled += _settled(outcome, held)
         await self._write(settled)
 
     async def close(self) -> None:
         """See `Purse`."""
-        held = [each for several in self._held.values() for each in several]
+        held = list(self._spendings())
         released = [Settled(id=each.id, spent=Decimal(0)) for each in self._doubtful]
         self._held.clear()
         self._doubtful.clear()
@@ -104,7 +111,7 @@ class LimitedPurse:
         run, turn, tag = self._turn
         day = f"{datetime.fromtimestamp(self._clock(), UTC):%Y-%m-%d}"
         # Rounded up as books count them, so that a limit holds to the last digit.
-        wants = [Want(want.member, dollars(billionths(want.amount))) for want in wants]
+        wants = [replace(want, amount=dollars(billionths(want.amount))) for want in wants]
         spendings = {want.member.name: self._spending(want, day) for want in wants}
         refused: dict[str, Refusal] = {}
         given_up = False
@@ -125,9 +132,9 @@ class LimitedPurse:
             raise
         except StoreError as error:
             return {want.member.name: Refusal(f"no money can be set aside: {error}") for want in wants}
-        for name, spending in spendings.items():
-            if name not in refused:
-                self._held[name].append(spending)
+        for want in wants:
+            if (name := want.member.name) not in refused:
+                self._held[name][want.asked.name] = spendings[name]
         return refused
 
     def _spending(self, want: Want, day: str) -> Spending:
@@ -139,8 +146,8 @@ class LimitedPurse:
             run=run,
             turn=turn,
             member=want.member.name,
-            provider=want.member.provider,
-            model=want.member.model,
+            provider=want.asked.provider,
+            model=want.asked.model,
             tag=tag,
             reserved=want.amount,
         )
@@ -156,17 +163,30 @@ class LimitedPurse:
             )
 
 
-def _settled(outcome: Outcome, several: Sequence[Spending]) -> list[Settled]:
-    """A member's money when it has ended: what it spent stands in its first row, none in later ones."""
-    first, *more = several
-    calls = sum(not attempt.cached for attempt in outcome.attempts)
-    spent = spent_on(outcome)
-    assumed = spent is None
-    if spent is None:
-        spent = sum((each.reserved for each in several), Decimal(0))
-    answered = int(outcome.answered)
-    whole = Settled(id=first.id, spent=spent, calls=calls, answers=answered, assumed=assumed)
-    return [whole, *(Settled(id=each.id, spent=Decimal(0)) for each in more)]
+def _settled(outcome: Outcome, held: Mapping[str, Spending]) -> list[Settled]:
+    """A member's money when it has ended: what each model that was asked came to stands in its own row.
+
+    Models for which nothing was set aside, since they cost nothing, have theirs in the first row.
+    """
+    attempts: dict[str, list[Attempt]] = {name: [] for name in held}
+    first = last = next(iter(held))
+    for attempt in outcome.attempts:
+        name = attempt.model or outcome.member.name
+        last = name if name in held else first
+        attempts[last].append(attempt)
+    return [_of_one(outcome, row, attempts[name], spoke=name == last) for name, row in held.items()]
+
+
+def _of_one(outcome: Outcome, row: Spending, attempts: Sequence[Attempt], *, spoke: bool) -> Settled:
+    """What the attempts at one model came to; it `spoke` if what was heard of the member is from it."""
+    spent = spent_on(replace(outcome, attempts=tuple(attempts), answer=outcome.answer if spoke else None))
+    return Settled(
+        id=row.id,
+        spent=row.reserved if spent is None else spent,
+        calls=sum(not attempt.cached for attempt in attempts),
+        answers=int(spoke and outcome.answered),
+        assumed=spent is None,
+    )
 
 
 def _assumed(spending: Spending) -> Settled:

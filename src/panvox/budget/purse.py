@@ -75,7 +75,7 @@ def decide(wants: Sequence[Want], ceilings: Ceilings, sums: Sums, *, tag: str = 
     own = {name: _of_provider(name, most, sums) for name, most in ceilings.providers.items()}
     refused: dict[str, Refusal] = {}
     for want in sorted(wants, key=lambda want: want.amount):
-        limits = [*shared, *(own[name] for name in (want.member.provider,) if name in own)]
+        limits = [*shared, *(own[name] for name in (want.asked.provider,) if name in own)]
         full = next((limit for limit in limits if not limit.has_room_for(want.amount)), None)
         if full is not None:
             refused[want.member.name] = full.refusal(want.amount)

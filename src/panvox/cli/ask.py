@@ -15,6 +15,7 @@ from panvox.cli.options import SettingsFile, load_settings, warn, with_budget, w
 from panvox.cli.process import Interrupts, run
 from panvox.cli.prompt import read_prompt
 from panvox.cli.reader import Afterwards, Manner, read
+from panvox.cli.text import shorten
 from panvox.compose.keys import key_warnings
 from panvox.errors import UsageError
 from panvox.messages import Prompt
@@ -89,11 +90,9 @@ class Options:
         ),
     ] = None
     tag: Annotated[
-        str,
-        Parameter(
-            metavar="NAME", show_default=False, help="What this is for: limits and costs are kept by tag."
-        ),
-    ] = ""
+        str | None,
+        Parameter(metavar="NAME", help="What this is for: limits and costs are kept by tag."),
+    ] = None
     again: Annotated[
         bool,
         Parameter(
@@ -184,7 +183,7 @@ class Question:
             wait=wait,
             deadline=options.deadline or settings.run.deadline,
             continued=options.run or ("last" if options.again else None),
-            tag=options.tag,
+            tag=options.tag or "",
             fresh=options.fresh,
         )
 
@@ -201,9 +200,10 @@ def _check(options: Options) -> None:
         raise UsageError(f"--background completes the run in the store: leave out {with_this}")
     if options.again and options.run:
         raise UsageError("--continue is the last run and --run is another: leave out one of them")
-    if options.tag and not re.fullmatch(NAME, options.tag):
+    if options.tag is not None and not re.fullmatch(NAME, options.tag):
         raise UsageError(
-            f"--tag {options.tag!r} is not a name of lower-case letters, digits, dots, dashes and underscores"
+            f"--tag {shorten(options.tag, 80)!r} is not a name: lower-case letters, digits, dots, dashes and "
+            "underscores, 1 to 64 of them"
         )
 
 
@@ -214,7 +214,10 @@ def _dollars(text: str) -> float:
     except ValueError:
         amount = -1.0
     if not 0 <= amount <= MOST_DOLLARS:
-        raise UsageError(f"--budget {text!r} is not a number of US dollars from 0, such as 0.50")
+        raise UsageError(
+            f"--budget {shorten(text, 80)!r} is not a number of US dollars from 0 to {MOST_DOLLARS:,}, "
+            "such as 0.50"
+        )
     return amount
 
 
@@ -296,7 +299,7 @@ def _options_of_child(options: Options, question: Question) -> list[str]:
         ("--run", question.continued),
         ("--settings", options.settings),
         ("--budget", options.budget),
-        ("--tag", options.tag or None),
+        ("--tag", options.tag),
     ):
         child += [] if value is None else [f"{name}={value}"]
     return [*child, "--fresh"] if options.fresh else child

@@ -89,6 +89,9 @@ class CallOptions:
 
     def check(self, models: Sequence[str]) -> None:
         """Raise `UsageError` for what contradicts itself."""
+        for option, name in (("--preferred", self.preferred), ("--chain", self.chain)):
+            if name is not None and not name.strip():
+                raise UsageError(f"{option} {name!r} names nothing; leave it out, or give it a name")
         if self.chain and self.preferred:
             raise UsageError(
                 "--chain names who is asked first and --preferred does too: leave out one of them"

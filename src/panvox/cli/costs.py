@@ -28,7 +28,7 @@ from panvox.settings.schema import BudgetSection
 if TYPE_CHECKING:  # the session brings the store when it opens one
     from panvox.store.money import Cost, Sums
 
-By = Literal["day", "provider", "model", "run"]
+By = Literal["day", "provider", "model", "run", "tag"]
 
 BAR = 40
 """Cells of the longest bar."""
@@ -49,7 +49,7 @@ class Form:
 
 def costs(
     *,
-    by: Annotated[By, Parameter(metavar="WHAT", help="Add up by day, provider, model or run.")] = "day",
+    by: Annotated[By, Parameter(metavar="WHAT", help="Add up by day, provider, model, run or tag.")] = "day",
     days: Annotated[int, Parameter(metavar="COUNT", help="Go back so many days by UTC; 1 is today.")] = 30,
     plot: Annotated[
         bool, Parameter(negative="", show_default=False, help="Draw what was spent as bars.")
@@ -131,7 +131,7 @@ def _rows(costs: Sequence[Cost], *, plot: bool) -> Iterator[tuple[str | Cell, ..
     most = max(cost.spent for cost in costs)
     for cost in costs:
         yield (
-            one_line(cost.key),
+            one_line(cost.key) or "-",
             money(cost.spent),
             _bar(cost.spent, most) if plot else "",
             money(cost.held) if cost.held else "",

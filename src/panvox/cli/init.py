@@ -54,9 +54,62 @@ TEMPLATE = """\
 # offline = true                    # whether the catalogues that come with panvox are used
 # strengths = "strengths.csv"       # measured strengths, which win over published ones
 
+# Limits hold without being set: those that ship, and those that providers tell. `panvox limits` lists them.
+[limits]
+# url = "valkey://127.0.0.1:6379"   # the Valkey server that shares them between processes; none if unset
+# learn = true                      # whether they are learnt from what providers reply
+# provider_rpm = "openai:1000"      # requests a minute by provider
+# provider_concurrency = "openai:9" # calls at once by provider
+# max_age = 604800.0                # seconds that a learnt limit is believed
+
+[retry]
+# attempts = 3                      # attempts in all, 1 to 4
+# base = 2.0                        # seconds before the second, then doubled; the vendor's if unset, else 1
+# cap = 60.0                        # seconds between two attempts at most
+# jitter = 1.0                      # the part of a pause that chance decides, from 0.25 to 1
+# never = ["empty"]                 # states that are not tried again
+# budget = 0.2                      # retries of a provider in a minute, as a share of its calls
+# patience = 120.0                  # seconds that a provider may ask us to wait
+
+# The same for some models, by name or glob, but for budget and patience.
+[retry.models]
+# "company/*" = { attempts = 2, base = 5.0 }
+
+[breaker]
+# enabled = true                    # whether a model that fails again and again is left alone for a while
+# failures = 5                      # failures in a row that it takes
+# share = 0.5                       # or the share of failures in a minute, from ten calls on
+# pause = 5.0                       # seconds until it is tried, doubled each time, 50 at most
+
+[fallback]
+# enabled = true                    # whether another model may answer when one cannot
+# lineages = false                  # whether one with other weights may, without being named in a chain
+# warn_above = 2.0                  # times the cost of the model asked from which that is warned of
+# refuse_above = 3.0                # times the cost of the model asked from which it is left out
+
+# Who is asked one after the other, as --chain careful
+[fallback.chains]
+# careful = [{ model = "company/chat-large", retries = 2, base = 5.0 }, { model = "openai/gpt-*" }]
+
+# US dollars that may be spent. `panvox costs` tells what was.
+[budget]
+# run = 0.50                        # for one prompt
+# day = 10.0                        # in a day, by UTC
+# month = 100.0                     # in a month, by UTC
+# providers = { openai = 2 }        # in a day, by provider
+# tags = { thesis = 5 }             # in a day, by tag; --tag names it
+# unknown_price = 15.0              # per million tokens, set aside for paid models without a known price
+# free_first = false                # whether paid models are asked only when the free ones do not agree
+
+[cache]
+# enabled = true                    # whether the same question gets the same answer again, for nothing
+# max_age = 3600.0                  # seconds that it does
+# max_mb = 200                      # megabytes that are kept at most
+
 # What is known better here than anywhere else, by name or glob; it wins over every other source.
 [models]
 # "company/chat-*" = { context = 32768, price_in = 0.2, price_out = 0.8, capabilities = ["text", "code"] }
+# "company/chat-large" = { limits = { requests = ["4/minute", "200/day"], slots = 1, spacing = 1.0 } }
 
 # Named selections, used as --models @fast
 [panels]
@@ -75,9 +128,16 @@ TEMPLATE = """\
 # key_env = "COMPANY_LLM_KEY"       # the environment variable that holds the key
 # models = ["chat-large"]           # it is asked for its list if unset
 # free = true                       # whether asking it costs nothing
+# limits = { requests = "60/minute", tokens = "90000/minute", slots = 5 }  # of all its accounts together
+# account_limits = { spacing = 0.1 }  # of each account
+# key_limits = { requests = "1000/day" }  # of each key
 # proxy = "none"                    # its own proxy, or none; that of [network] if unset
 # ca_file = "/etc/ssl/company.pem"  # trusted in place of the one in [network]
 # allow_plain_http = false          # whether its address may be plain http://
+#
+# [[providers]]
+# id = "groq"                       # several keys in place of key_env; `panvox keys test` tries each
+# keys = [{ env = "GROQ_KEY" }, { env = "GROQ_SPARE_KEY", account = "spare", backup = true }]
 """
 
 

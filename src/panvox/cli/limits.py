@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,11 +22,13 @@ from panvox.cli.options import SettingsFile, load_settings, warn
 from panvox.cli.text import json_line, one_line
 from panvox.errors import PanvoxError, UsageError
 from panvox.limits.configured import Configured, limits_of
+from panvox.limits.learning import Learning
 from panvox.limits.learnt_file import Known, LearntFile
 from panvox.limits.lessons import Lesson
-from panvox.limits.standings import Entries
+from panvox.limits.looking import Look, look
+from panvox.limits.standings import LiveScope
 from panvox.limits.terms import Field
-from panvox.protocols import Limits, Scope
+from panvox.protocols import Limits, Scope, Unit
 from panvox.settings import Settings
 from panvox.settings.places import learnt_limits_file
 
@@ -37,21 +40,27 @@ app = App(
 )
 
 _SPANS = {1.0: "second", 60.0: "minute", 3_600.0: "hour", 86_400.0: "day"}
-_KINDS = ("provider", "account", "key", "model")  # in the order of the table
+_KINDS = ("provider", "account", "key", "model", "account model")  # in the order of the table
+
+
+Use = tuple[Unit, float]
+"""A unit, and the seconds of its window."""
 
 
 class Row(NamedTuple):
-    """How one scope stands; what is used counts the calls of processes that have ended."""
+    """How one scope stands: what is set, what was learnt, what is used, and the calls of those at work."""
 
     scope: Scope
     configured: Configured
-    learnt: tuple[Lesson, ...] = ()
-    used: tuple[Entries, ...] = ()
+    learnt: tuple[Lesson, ...]
+    used: Mapping[Use, int]
+    live: LiveScope
 
     @property
     def says_something(self) -> bool:
         """Whether there is anything to show."""
-        return self.configured.limits != Limits() or bool(self.learnt) or bool(self.used)
+        stands = bool(self.learnt or self.used) or self.live != LiveScope(scope=self.scope)
+        return stands or self.configured.limits != Limits()
 
 
 Pattern = Annotated[
@@ -69,17 +78,23 @@ def limits(*pattern: Pattern, json: Json = False, settings: SettingsFile = None)
 
     Limits are on providers, their accounts, keys and models, and all hold at once. What is learnt comes from
     what providers replied, in this folder or any other; it is forgotten by itself after `limits.max_age`.
+    Of calls on their way and of those that wait, processes at work tell every few seconds.
     """
     loaded = load_settings(settings)
     now = time.time()
     known = LearntFile(learnt_limits_file(), max_age=loaded.limits.max_age).load(now=now)
-    rows = [row for row in _rows(loaded, known, pattern) if row.says_something]
-    warn(filter(None, [known.problem]))
+    scopes = _meant_by(pattern, _scopes(loaded, known, pattern))
+    shared = _shared(loaded, known, scopes)
+    rows = [row for row in _rows(loaded, known, shared, scopes, now) if row.says_something]
+    circuits = dict(_circuits(known, shared, pattern, now))
+    warn(filter(None, [known.problem, shared.problem]))
     if json:
         for row in rows:
             print(_json(row, now))
+        for name, seconds in circuits.items():
+            print(json_line({"circuit": name, "seconds": round(seconds, 3)}))
     elif rows:
-        table(_COLUMNS, [line for row in rows for line in _lines(row, now)])
+        _show(rows, circuits, now)
     else:
         print("nothing is limited here, and nothing was learnt", file=sys.stderr)
     sys.stdout.flush()
@@ -115,18 +130,63 @@ def forget(
 # --- which scopes ------------------------------------------------------------------------------------
 
 
-def _rows(settings: Settings, known: Known, patterns: Sequence[str]) -> Iterator[Row]:
-    """The scopes that the patterns mean, all without any. Raises `UsageError` for one that means none."""
-    configured = limits_of(settings)
+def _scopes(settings: Settings, known: Known, patterns: Sequence[str]) -> set[Scope]:
+    """All of which anything is known, and the models that the patterns name."""
     scopes = {*_named(settings), *known.lessons, *(entries.scope for entries in known.entries)}
-    scopes |= {Scope("model", each) for each in patterns if _is_a_model(each, scopes)}
+    scopes |= {each.scope for each in known.live.scopes}
+    return scopes | {Scope("model", each) for each in patterns if _is_a_model(each, scopes)}
+
+
+def _meant_by(patterns: Sequence[str], scopes: Iterable[Scope]) -> list[Scope]:
+    """The scopes that the patterns mean, all without any. Raises `UsageError` for one that means none."""
     for pattern in patterns:
         if not any(_fits(scope, pattern) for scope in scopes):
             raise UsageError(f"there is no limit on {pattern}; {_meant(pattern, scopes)}")
-    for scope in sorted(scopes, key=_place):
-        if not patterns or any(_fits(scope, pattern) for pattern in patterns):
-            used = tuple(entries for entries in known.entries if entries.scope == scope)
-            yield Row(scope, configured.of(scope), known.lessons.get(scope, ()), used)
+    fits = (each for each in scopes if not patterns or any(_fits(each, pattern) for pattern in patterns))
+    return sorted(fits, key=_place)
+
+
+def _shared(settings: Settings, known: Known, scopes: Iterable[Scope]) -> Look:
+    """What all processes use together, if they share limits."""
+    if settings.limits.url is None:
+        return Look()
+    configured = limits_of(settings)
+    learning = Learning(known.lessons, shipped=configured.shipped, max_age=settings.limits.max_age)
+    wanted = {scope: learning.effective(scope, configured(scope)) for scope in scopes}
+    return asyncio.run(look(settings.limits.url.get_secret_value(), wanted))
+
+
+def _rows(
+    settings: Settings, known: Known, shared: Look, scopes: Iterable[Scope], now: float
+) -> Iterator[Row]:
+    configured = limits_of(settings)
+    at_work = {each.scope: each for each in known.live.scopes}
+    together = {each.scope: each for each in shared.standings}
+    for scope in scopes:
+        used = {
+            (entries.unit, entries.seconds): sum(amount for _, amount in entries.log)
+            for entries in known.entries
+            if entries.scope == scope
+        }
+        live = at_work.get(scope, LiveScope(scope=scope))
+        if standing := together.get(scope):
+            windows = zip(standing.windows, standing.used, strict=True)
+            used |= {(window.unit, window.seconds): amount for window, amount in windows if amount}
+            live = msgspec.structs.replace(
+                live,
+                slots=max(live.slots, standing.slots),
+                paused_until=max(live.paused_until, now + standing.paused if standing.paused else 0.0),
+            )
+        yield Row(scope, configured.of(scope), known.lessons.get(scope, ()), used, live)
+
+
+def _circuits(known: Known, shared: Look, patterns: Sequence[str], now: float) -> Iterator[tuple[str, float]]:
+    """The models that are left alone, and the seconds until they are tried again."""
+    until = {name: end - now for name, end in known.live.circuits.items()}
+    for name, seconds in sorted({**shared.marks, **until}.items()):
+        model = Scope("model", name.partition(" (")[0])
+        if not patterns or any(_fits(model, pattern) for pattern in patterns):
+            yield name, max(0.0, seconds)
 
 
 def _named(settings: Settings) -> Iterator[Scope]:
@@ -186,18 +246,44 @@ _COLUMNS = (
     Column("learnt", flexible=True, least=12),
     Column("age", right=True),
 )
+_WAITING = Column("waiting", right=True)
+
+
+def _show(rows: Sequence[Row], circuits: Mapping[str, float], now: float) -> None:
+    """The table; who waits has a column where anybody does."""
+    waits = any(row.live.waiting for row in rows)
+    lines = []
+    for row in rows:
+        first = f"{row.live.waiting:,}" if row.live.waiting else ""
+        for line in _lines(row, now):
+            lines.append((*line, first) if waits else line)
+            first = ""
+    for name, seconds in circuits.items():
+        left = f"{seconds:.0f} s"
+        line = (f"model {one_line(name)}", "left alone", "", "", left, "it failed too often", "")
+        lines.append((*line, "") if waits else line)
+    table((*_COLUMNS, _WAITING) if waits else _COLUMNS, lines)
 
 
 def _lines(row: Row, now: float) -> Iterator[tuple[str, ...]]:
     """A line for each limit of a scope; its name stands in the first."""
     name, configured = one_line(str(row.scope)), dict(_set(row.configured))
-    learnt, used = _learnt(row.learnt, now), {_label(each.unit, each.seconds): each for each in row.used}
-    for label in dict.fromkeys((*configured, *learnt, *used)):
+    learnt, used = _learnt(row.learnt, now), dict(_used(row, now))
+    for label in dict.fromkeys((*configured, *learnt, *used)) or ("",):
         value, by = configured.get(label, ("", ""))
         said, at = learnt.get(label, ("", None))
-        amount = f"{sum(each for _, each in used[label].log):,}" if label in used else ""
-        yield name, label, value, by, amount, said, "" if at is None else age(now - at)
+        yield name, label, value, by, used.get(label, ""), said, "" if at is None else age(now - at)
         name = ""
+
+
+def _used(row: Row, now: float) -> Iterator[tuple[str, str]]:
+    """What is used, by limit: of windows, of slots, and how long nothing goes out."""
+    for (unit, seconds), amount in row.used.items():
+        yield _label(unit, seconds), f"{amount:,}"
+    if row.live.slots:
+        yield "slots", f"{row.live.slots:,}"
+    if (left := row.live.paused_until - now) > 0:
+        yield "pause", f"{left:.0f} s"
 
 
 def _set(configured: Configured) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -257,8 +343,11 @@ def _json(row: Row, now: float) -> str:
             for lesson in row.learnt
         ],
         "used": [
-            {"unit": entries.unit, "seconds": entries.seconds, "amount": sum(each for _, each in entries.log)}
-            for entries in row.used
+            {"unit": unit, "seconds": seconds, "amount": amount}
+            for (unit, seconds), amount in row.used.items()
         ],
+        "on_their_way": row.live.slots,
+        "waiting": row.live.waiting,
+        "paused": max(0.0, round(row.live.paused_until - now, 3)),
     }
     return json_line(document)

@@ -304,18 +304,22 @@ def word(state: State) -> str:
     return state.value.replace("_", " ")
 
 
-def _used(outcomes: Iterable[Outcome]) -> str:
+def _used(outcomes: Sequence[Outcome]) -> str:
     usage = total_usage(outcomes)
-    costs = [outcome.cost for outcome in outcomes if outcome.cost is not None]
-    parts = [_spent(costs, sum(outcome.answered for outcome in outcomes))] if costs else []
+    known = [outcome for outcome in outcomes if outcome.cost is not None]
+    untold = sum(outcome.answered and outcome.cost is None for outcome in outcomes)
+    parts = [_spent(known)] if known else []
+    if untold and known:
+        parts.append(f"nobody tells what {plural(untold, 'answer')} came to, see `panvox costs`")
     if usage.prompt_tokens or usage.completion_tokens:
         parts.append(f"{usage.prompt_tokens:,} tokens in, {usage.completion_tokens:,} out")
     return " · ".join(parts)
 
 
-def _spent(costs: Sequence[Decimal], answers: int) -> str:
+def _spent(known: Sequence[Outcome]) -> str:
     """What all attempts cost, retries and stand-ins included, and what that makes for an answer."""
-    total = sum(costs, Decimal(0))
+    total = sum((outcome.cost for outcome in known if outcome.cost is not None), Decimal(0))
+    answers = sum(outcome.answered for outcome in known)
     each = f", {money(total / answers)} an answer" if answers > 1 and total else ""
     return f"{money(total)}{each}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TypedDict, Unpack
 
 import msgspec
@@ -78,7 +78,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notes:
-    """What people should know beside the matter: told to the turns that are under way, else kept for them."""
+    """What people should know beside the matter: told to the turns that are under way, else kept for them.
+
+    A session has some for all its turns, and each panel its own.
+    """
 
     def __init__(self) -> None:
         self._turns: list[Turn] = []
@@ -105,9 +108,9 @@ class Notes:
 
 
 class Conversation:
-    """A panel and what was said so far; one turn at a time. `notes` are told to its turns."""
+    """A panel and what was said so far; one turn at a time. All `notes` are told to its turns."""
 
-    def __init__(self, settings: Settings, run: Run, *, purse: Purse, notes: Notes) -> None:
+    def __init__(self, settings: Settings, run: Run, *, purse: Purse, notes: Sequence[Notes]) -> None:
         self._settings = settings.run
         self._run = run
         self._purse = purse
@@ -133,7 +136,9 @@ class Conversation:
             wait=parse_wait(wait) if isinstance(wait, str) else wait,
             deadline=self._settings.deadline if deadline is None else deadline,
         ) as turn:
-            with self._notes.told_to(turn):
+            with ExitStack() as listening:
+                for notes in self._notes:
+                    listening.enter_context(notes.told_to(turn))
                 yield turn
 
     async def ask(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> Result:

@@ -6,36 +6,42 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from panvox.limits.configured import Overrides, limits_of
 from panvox.limits.defaults import defaults
 from panvox.limits.estimates import Estimates
 from panvox.limits.learning import Learning
-from panvox.limits.learnt_file import Known, LearntFile
+from panvox.limits.learnt_file import ALIVE, Known, LearntFile
 from panvox.limits.limiter import MemoryLimiter
 from panvox.limits.share import divided
-from panvox.limits.valkey import ValkeyPool
-from panvox.policies.breaking import Marks
+from panvox.limits.standings import Live, LiveScope
+from panvox.policies.breaking import Breakers, Marks
 from panvox.protocols import Cache, Limits, Scope
 from panvox.settings import Settings
 from panvox.settings.places import learnt_limits_file
 from panvox.store import AnswerCache, NullCache, answers_path
 
+if TYPE_CHECKING:
+    from panvox.limits.valkey import ValkeyPool
+
 _MB = 1_000_000
-_OFTEN = 20.0  # seconds after which it is written down what was used and learnt: a crash loses no more
+_OFTEN = ALIVE / 3  # seconds after which it is written down what was used and learnt: a crash loses no more
 
 
 class Keeping:
     """The limits of a session: those that are set, what was learnt, and what other processes use of them.
 
     It begins with what is `known` of earlier processes. With a `pool`, processes share the limits; while it
-    is away each keeps to its share.
+    is away each keeps to its share. `breakers`, once there are any, tell which models are left alone.
     """
 
     def __init__(
         self, settings: Settings, overrides: Overrides, known: Known, *, pool: ValkeyPool | None = None
     ) -> None:
-        self.estimates = Estimates()
+        self.breakers: Breakers | None = None
+        self.estimates = Estimates(known.estimates)
         self._overrides = overrides
         self._pool = pool
         self._configured = limits_of(settings, overrides)
@@ -65,6 +71,25 @@ class Keeping:
     def look_again(self) -> None:
         """The limits, or the share of them, may be others."""
         self.limiter.configure(self._limits)
+
+    def live(self) -> Live:
+        """How limits and circuits stand now, for other processes to see."""
+        clock = time.time()
+        scopes = tuple(
+            LiveScope(
+                scope=each.scope,
+                slots=each.slots,
+                waiting=each.waiting,
+                paused_until=clock + each.paused if each.paused else 0.0,
+            )
+            for each in self.limiter.standing()
+            if each.slots or each.waiting or each.paused
+        )
+        states = self.breakers.states() if self.breakers else ()
+        return Live(
+            scopes=scopes,
+            circuits={state.name: clock + state.until for state in states if state.state != "closed"},
+        )
 
     def shipped(self, scope: Scope) -> frozenset[str]:
         """The fields of a scope's limits that nobody set."""
@@ -100,8 +125,10 @@ async def open_keeping(
         url, pool = settings.limits.url, None
         if url is not None:
             changes = _Changes(note)
+            # Only who shares limits needs it; it reads its script from the disk.
+            valkey = await asyncio.to_thread(import_module, "panvox.limits.valkey")
             pool = await stack.enter_async_context(
-                ValkeyPool(url.get_secret_value(), on_change=changes.heard)
+                valkey.ValkeyPool(url.get_secret_value(), on_change=changes.heard)
             )
             keeping = changes.keeping = Keeping(settings, overrides, known, pool=pool)
         else:
@@ -136,15 +163,18 @@ async def _written_down(
 ) -> AsyncIterator[None]:
     """While inside, what is used and learnt is written down now and then, and once more on leaving."""
 
-    async def write() -> None:
+    async def write(live: Live | None = None) -> None:
         lessons, entries = keeping.learning.lessons(), keeping.limiter.entries(shortest=0.0)
-        if problem := await asyncio.to_thread(file.save, lessons, entries, now=time.time()):
+        estimated = dict(keeping.estimates.known)
+        if problem := await asyncio.to_thread(
+            file.save, lessons, entries, estimated=estimated, live=live, now=time.time()
+        ):
             note(problem)
 
     async def go_on() -> None:
         while True:
             await asyncio.sleep(_OFTEN)
-            await write()
+            await write(keeping.live())
 
     error: BaseException | None = None
     async with asyncio.TaskGroup() as tasks:

@@ -154,6 +154,7 @@ def _judged(fault: Fault) -> tuple[Verdict, str, str]:
         return Verdict.WORKS, said, ""
     if fault.category in _REFUSING:
         return Verdict.REFUSED, said, _RENEW if fault.category is Category.UNAUTHORISED else fault.hint
+    said = fault.message if fault.category is Category.UNREACHABLE else said
     return Verdict.UNREACHABLE, said, fault.hint
 
 

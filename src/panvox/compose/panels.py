@@ -43,6 +43,7 @@ class Panels:
         self._alike: defaultdict[str, list[Candidate]] = defaultdict(list)
         for each in self._candidates.values():
             self._alike[each.lineage].append(each)
+        self._found: tuple[tuple[Candidate, ...], list[Chain]] = (), []
 
     def members(
         self, selected: Sequence[Entry], calls: Calls, *, heard: Callable[[str], None], purse: Purse
@@ -57,8 +58,14 @@ class Panels:
             return [self._of_chain(self._preferring(selected, calls), calls, heard=heard, purse=purse)]
         if not (calls.fallback and self._settings.fallback.enabled):
             return [self._alone(entry, calls) for entry in selected]
-        panel = [self._candidates.get(entry.name) or candidate(entry) for entry in selected]
-        return [self._of_chain(self._chain(asked, panel), calls, heard=heard, purse=purse) for asked in panel]
+        panel = tuple(self._candidates.get(entry.name) or candidate(entry) for entry in selected)
+        return [self._of_chain(chain, calls, heard=heard, purse=purse) for chain in self._chains(panel)]
+
+    def _chains(self, panel: tuple[Candidate, ...]) -> list[Chain]:
+        """Who stands in for each of `panel`; looked for once where one panel is asked again and again."""
+        if self._found[0] != panel:
+            self._found = panel, [self._chain(asked, panel) for asked in panel]
+        return self._found[1]
 
     def _named(self, name: str) -> Chain:
         return chain_for(

@@ -96,6 +96,7 @@ class Session:
             dialect_of=lambda source: dialect_of(source.vendor),
         )
         self._assembled: Assembled | None = None
+        self._assembling = asyncio.Lock()
         self._catalogue = Catalogue()
         self._till = Till(settings, store, shared.estimates)
         self._stack = self._new_stack()
@@ -103,20 +104,14 @@ class Session:
         self._looking_up = asyncio.Lock()
         self._looked_up = -math.inf
         self._found: Mapping[str, Probe] = {}
-        network = settings.network
-        self._deadlines = Deadlines(
-            connect=network.connect_timeout,
-            first_token=network.first_token_timeout,
-            idle=network.idle_timeout,
-            total=network.total_timeout,
-        )
 
     def reload(self, settings: Settings) -> None:
         """Other settings from now on: limits at once, how calls are made with the next panel.
 
-        Providers, keys and ways out stay as they were when the session was opened, and all does where the
-        limits make no sense.
+        Providers, keys, ways out and the model on this machine stay as they were when the session was opened,
+        and all does where the limits make no sense.
         """
+        settings = settings.model_copy(update={"local": self.settings.local})
         try:
             self.keeping.configure(settings)
         except UsageError as error:
@@ -144,21 +139,22 @@ class Session:
 
         Lists that are too old are asked for; all of them with `refresh`.
         """
-        if self._assembled is None or refresh:
-            self._assembled = await self._shelf.catalogue(self._ways, refresh=refresh)
-            self._catalogue = self._assembled.catalogue
-        return self._assembled
+        async with self._assembling:
+            if self._assembled is None or refresh:
+                self._assembled = await self._shelf.catalogue(self._ways, refresh=refresh)
+                self._catalogue = self._assembled.catalogue
+            return self._assembled
 
     async def catalogue(self, *, refresh: bool = False) -> Catalogue:
         """The models that can be asked, and why some cannot; see `assembled`."""
         await self.assembled(refresh=refresh)
         return self._catalogue
 
-    async def select(self, patterns: Sequence[str] = ()) -> tuple[Entry, ...]:
+    async def select(self, patterns: Sequence[str] = (), *, as_given: bool = False) -> tuple[Entry, ...]:
         """The models that `patterns` mean; without any, those of the settings, else what cannot cost much.
 
-        The model on this machine is asked when it is named or when there is no other. Raises
-        `SelectionError`.
+        They come in the order of the catalogue, or in that of the patterns with `as_given`. The model on this
+        machine is asked when it is named or when there is no other. Raises `SelectionError`.
         """
         catalogue = await self.catalogue()
         if patterns or self.settings.run.models:
@@ -168,6 +164,7 @@ class Session:
                 panels=self.settings.panels,
                 probes=await self.probes(),
                 probes_last=math.inf,
+                as_given=as_given,
             )
         hosted = [entry for entry in catalogue.entries if entry.provider != LOCAL]
         if hosted:
@@ -246,6 +243,16 @@ class Session:
             deadlines=self._deadlines,
         )
 
+    @property
+    def _deadlines(self) -> Deadlines:
+        network = self.settings.network
+        return Deadlines(
+            connect=network.connect_timeout,
+            first_token=network.first_token_timeout,
+            idle=network.idle_timeout,
+            total=network.total_timeout,
+        )
+
     def _local_model(self, entry: Entry) -> Model:
         sample = int(entry.name.rpartition("#")[2]) - 1
         return LocalModel(
@@ -275,11 +282,11 @@ class Session:
         selected = await self._selected(models or (names_in(stored) if stored else ()), calling)
         entries = (await self.catalogue()).entries
         await self._till.prepare(entries)
-        panels = self._panels_of(entries)
+        panels, notes = self._panels_of(entries), Notes()
         async with self._till.purse() as purse:
-            members = panels.members(selected, calls, heard=self.notes.say, purse=purse)
+            members = panels.members(selected, calls, heard=notes.say, purse=purse)
             for note in self._till.notes(selected):
-                self.notes.say(note)
+                notes.say(note)
             run = Run(
                 members,
                 journal=self.store,
@@ -289,16 +296,16 @@ class Session:
                 tag=calling.get("tag", ""),
                 free_first=self.settings.budget.free_first,
             )
-            yield Conversation(self.settings, run, purse=purse, notes=self.notes)
+            yield Conversation(self.settings, run, purse=purse, notes=(self.notes, notes))
 
     def _panels_of(self, entries: tuple[Entry, ...]) -> Panels:
-        """What makes panels of `entries`, of which there may be thousands; kept until something is new."""
+        """What makes panels of `entries`, maybe thousands of them; made anew when something is new."""
         if self._panels is None or self._panels.entries is not entries:
             self._panels = Panels(self.settings, self._stack, entries, cost=self._till.cost)
         return self._panels
 
     async def _selected(self, models: Sequence[str], calling: Calling) -> tuple[Entry, ...]:
-        """Who is asked, the preferred one first; nobody where a chain says it."""
+        """Who is asked, the preferred one first, then as the patterns say; nobody where a chain says it."""
         if calling.get("chain") is not None:
             return ()
         preferred = calling.get("preferred")
@@ -308,7 +315,7 @@ class Session:
         if len(first) > 1:
             named = ", ".join(entry.name for entry in first[:3])
             raise SelectionError(f"{preferred} means {len(first)} models, such as {named}; prefer one")
-        others = await self.select(models) if models else ()
+        others = await self.select(models, as_given=True) if models else ()
         return (*first, *(entry for entry in others if entry != first[0]))
 
     @asynccontextmanager
@@ -373,6 +380,7 @@ async def open_session(
         open_keeping(known, overrides, note=notes.say) as keeping,
         Breakers(rule, marks=keeping.marks) as breakers,
     ):
+        keeping.breakers = breakers
         shared = Shared(
             limiter=keeping.limiter,
             estimates=keeping.estimates,

@@ -131,7 +131,7 @@ class Stack:
 
     async def _top_up(self, entry: Entry, first: Entry, purse: Purse, prompt: Prompt) -> Refusal | None:
         more = self._cost(entry, prompt)
-        return await purse.top_up(identity_of(first), more) if more > 0 else None
+        return await purse.top_up(identity_of(first), more, identity_of(entry)) if more > 0 else None
 
     def _rule(self, entry: Entry) -> Rule:
         source = self._sources.get(entry.provider)
@@ -167,6 +167,7 @@ class Stack:
                 key.secret.get_secret_value(),
                 label=key.label,
                 account=key.account,
+                several=len({each.account for each in pool.keys}) > 1,
                 breaking=breaking,
             )
             for key in pool.keys
@@ -174,7 +175,14 @@ class Stack:
         return Keyed(entry.name, pool, models, model=entry.model, free=entry.free)
 
     def _with_key(
-        self, entry: Entry, secret: str | None, *, label: str, account: str, breaking: bool
+        self,
+        entry: Entry,
+        secret: str | None,
+        *,
+        label: str,
+        account: str,
+        several: bool = False,
+        breaking: bool,
     ) -> Model:
         identity = identity_of(entry)
         price = partial(cost_of, prices=entry.prices, free=entry.free or entry.provider == LOCAL)
@@ -183,7 +191,7 @@ class Stack:
             model = Limited(
                 model,
                 limiter=self._shared.limiter,
-                scopes=_scopes(entry, label, account),
+                scopes=_scopes(entry, label, account, several=several),
                 estimates=self._shared.estimates,
             )
         if breaking and self._settings.breaker.enabled:
@@ -191,11 +199,13 @@ class Stack:
         return model
 
 
-def _scopes(entry: Entry, label: str, account: str) -> tuple[Scope, ...]:
-    """What limits of a call are on, the narrowest first."""
+def _scopes(entry: Entry, label: str, account: str, *, several: bool) -> tuple[Scope, ...]:
+    """What limits of a call are on, the narrowest first; `several` accounts have limits of their own."""
     provider = entry.provider
+    own = (Scope("account model", f"{provider}/{account}/{entry.model}"),) if several else ()
     key = (Scope("key", f"{provider}/{label}"),) if label else ()
     return (
+        *own,
         Scope("model", entry.name),
         *key,
         Scope("account", f"{provider}/{account}"),

@@ -27,7 +27,13 @@ async def watched(
 
     async def follow() -> None:
         await asyncio.sleep(LATER)
-        await watch(settings, explicit=settings.explicit, changed=changed, problem=problem)
+        try:
+            await watch(settings, explicit=settings.explicit, changed=changed, problem=problem)
+        except Exception as error:  # noqa: BLE001 - files that cannot be watched must not end what is asked
+            problem(
+                f"the settings files are watched no more, so that changes count only when panvox is started "
+                f"again: {type(error).__name__}: {error}"
+            )
 
     error: BaseException | None = None
     async with asyncio.TaskGroup() as tasks:

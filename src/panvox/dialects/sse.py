@@ -112,6 +112,7 @@ def _parse(block: bytes) -> ServerEvent | None:
     JSON without a field name is no event by the standard. Google breaks a stream off with an error that is
     written so (its own client, `google.genai`, gathers such lines), and to drop it would hide the reason.
     """
+    block = block.lstrip(b"\n")  # a third line end in a row may stand here, or with the event before
     if block.startswith((b"{", b"[")):
         return ServerEvent(block)
     name = b""

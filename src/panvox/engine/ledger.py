@@ -33,6 +33,7 @@ class Record:
         "call",
         "first_token",
         "fold",
+        "held_for",
         "held_since",
         "identity",
         "outcome",
@@ -48,6 +49,7 @@ class Record:
         self.fold = Fold()
         self.started = 0.0
         self.held_since: float | None = None
+        self.held_for = ""
         self.call: _Call | None = None
         self.attempts: list[Attempt] = []
         self.tells = False
@@ -93,17 +95,18 @@ class Ledger:
         self._move(record, State.STREAMING)
         record.call = _Call(None, started=now, in_flight=self._states[State.STREAMING], waited=0.0)
 
-    def hold(self, record: Record, now: float) -> None:
+    def hold(self, record: Record, reason: str, now: float) -> None:
         """Nothing of it is on its way: it waits."""
-        record.tells, record.call = True, None
+        record.tells, record.call, record.held_for = True, None, reason
         if record.held_since is None:
             record.held_since = now
         self._move(record, State.WAITING)
 
     def begin_attempt(self, record: Record, began: AttemptBegan, now: float) -> None:
         """A call of it goes out."""
-        record.tells = True
-        waited = now - (record.started if record.held_since is None else record.held_since)
+        first, record.tells = not record.tells, True
+        idle_since = record.started if first and record.held_since is None else record.held_since
+        waited = 0.0 if idle_since is None else now - idle_since
         record.held_since = None
         self._move(record, State.STREAMING)
         in_flight = self._states[State.STREAMING]
@@ -112,6 +115,7 @@ class Ledger:
     def end_attempt(self, record: Record, ended: AttemptEnded, now: float) -> None:
         """Its call is over."""
         call, record.call = record.call, None
+        record.held_since = now
         if call is None:
             return
         state = State(ended.fault.category.value) if ended.fault else State.ANSWERED

@@ -23,7 +23,7 @@ from panvox.engine.conversation import Past, prompt_for
 from panvox.engine.ledger import Ledger, Record
 from panvox.engine.mailbox import Lane, Mailbox
 from panvox.engine.waves import AGREED, Means, NullPurse, agree
-from panvox.errors import Failure, Fault, Internal, TimedOut, Truncated
+from panvox.errors import Failure, Fault, Internal, TimedOut, Truncated, UsageError
 from panvox.messages import (
     AttemptBegan,
     AttemptEnded,
@@ -100,6 +100,7 @@ class Run:
         self.members = tuple(members)
         self._journal = journal
         self._past = list(past)
+        self._under_way = False
         self._means = Means(purse=purse or NullPurse(), tag=tag, free_first=free_first)
 
     @asynccontextmanager
@@ -109,8 +110,24 @@ class Run:
         """Ask every member; `deadline` is the turn's ceiling in seconds.
 
         `prompt` holds what this turn adds to the conversation. On leaving, open members are cancelled and
-        booked, and the journal has everything. Errors of the body come out bare.
+        booked, and the journal has everything. Errors of the body come out bare. Raises `UsageError` while
+        an earlier turn is under way: what both cost could not be told apart.
         """
+        if self._under_way:
+            raise UsageError(
+                f"the run {self.id} is still at an earlier prompt: wait for its end, or open another run"
+            )
+        self._under_way = True
+        try:
+            async with self._one_turn(prompt, wait=wait, deadline=deadline) as turn:
+                yield turn
+        finally:
+            self._under_way = False
+
+    @asynccontextmanager
+    async def _one_turn(
+        self, prompt: Prompt, *, wait: Wait | None, deadline: float | None
+    ) -> AsyncIterator[Turn]:
         turn = Turn(
             self,
             len(self._past),
@@ -380,7 +397,7 @@ class Turn:
         name, now = record.identity.name, self._now()
         match event:
             case Waiting():
-                self._ledger.hold(record, now)
+                self._ledger.hold(record, event.reason, now)
                 self._mailbox.put(MemberWaiting(name, now, event.reason, event.seconds))
             case AttemptBegan():
                 again = record.tells
@@ -401,7 +418,7 @@ class Turn:
     def _book_cancelled(self, record: Record) -> None:
         match self._stopped:
             case "deadline":
-                fault = TimedOut(f"no end within the run's deadline of {self._deadline:g} s").fault
+                fault = _too_late(record, f"no end within the run's deadline of {self._deadline:g} s")
                 self._book(record, State.TIMED_OUT, fault=fault)
             case "interrupted":
                 self._book(record, State.INTERRUPTED, reason="interrupted before this model had ended")
@@ -458,6 +475,14 @@ class Turn:
         )
         await self._journal.finish(self.ended)
         self._mailbox.put(self.ended)
+
+
+def _too_late(record: Record, message: str) -> Fault:
+    """Of a member that has not ended within the turn: whether it was slow, or had to wait."""
+    if record.held_since is None:
+        return TimedOut(message).fault
+    hint = "It was held back and not slow; raise --deadline, or ask fewer models of this provider at once."
+    return TimedOut(f"{message}, when it waited for {record.held_for}", hint=hint).fault
 
 
 def _timed_out(member: Member, error: TimeoutError, *, expired: bool) -> Fault:

@@ -26,7 +26,7 @@ class NullPurse:
         """Refuses nobody."""
         return {}
 
-    async def top_up(self, member: Identity, amount: Decimal) -> Refusal | None:
+    async def top_up(self, member: Identity, amount: Decimal, stand_in: Identity) -> Refusal | None:
         """Refuses nothing."""
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:

@@ -17,14 +17,15 @@ def scope_of(fault: Fault, scopes: Sequence[Scope]) -> Scope:
     The account, for keys share its limits; the model where the refusal names it or says that the limit is one
     for each model, and for a spent quota of a free model, so that those that cost something go on.
     """
-    account, model = of_kind("account", scopes), of_kind("model", scopes)
+    account = of_kind("account", scopes)
+    model = of_kind("account model", scopes) or of_kind("model", scopes)
     if model is not None and _is_about(fault, model):
         return model
     return account or model or scopes[-1]
 
 
 def _is_about(fault: Fault, model: Scope) -> bool:
-    name = model.name.partition("/")[2]
+    name = model.name.split("/", 2 if model.kind == "account model" else 1)[-1]
     if fault.category is Category.OUT_OF_QUOTA and name.endswith(":free"):
         return True
     short = re.escape(name.rpartition("/")[2] or name)

@@ -301,7 +301,7 @@ class Book:
         self._shut_for: What = "shared"
         self._pace: float | None = None
         self._pending: deque[Call] = deque()
-        self._lapsed: list[Call] = []
+        self._lapsed: dict[Call, None] = {}
         self._history: deque[Call] = deque(maxlen=_REMEMBERED)
         self._leaving: deque[tuple[float, str]] = deque()
         self._in_use: dict[str, int] = {}
@@ -417,6 +417,7 @@ class Book:
 
     def leave(self, call: Call, now: float, *, aborted: bool) -> None:
         """`call` is over."""
+        self._lapsed.pop(call, None)
         if aborted:
             self._leaving.append((now + GRACE, call.model))
             return
@@ -443,7 +444,7 @@ class Book:
             if call.settled is None:
                 call.lapse()
             if call.may_be_uncounted:
-                self._lapsed.append(call)
+                self._lapsed[call] = None
 
     def bring_up(self, now: float) -> None:
         """Let out of the books what time has let out."""
@@ -471,10 +472,14 @@ class Book:
 
     def never(self, call: Call) -> What | None:
         """What `call` needs more of than these limits can ever give."""
-        for log in self.logs:
-            if call.amounts[log.index] > log.amount:
-                return "tokens" if log.index else "requests"
+        for unit, _ in self.beyond(call):
+            return "tokens" if _UNITS[unit] else "requests"
         return "slots" if self._slots < 1 else None
+
+    def beyond(self, call: Call) -> list[tuple[Unit, int]]:
+        """The units of which `call` needs more than a window ever holds, and how much it needs."""
+        amounts = call.amounts
+        return [(log.unit, amounts[log.index]) for log in self.logs if amounts[log.index] > log.amount]
 
     def wait(self, call: Call, now: float, ahead: int = 0) -> Wait | None:
         """What `call` waits longest for, if `ahead` others like it go first; None if it may go out."""
@@ -504,7 +509,7 @@ class Book:
         fits = log.fits_at(amount)
         if fits == inf and self._pending:
             fits = self._pending[0].at + log.slack + log.seconds
-        self._lapsed = [call for call in self._lapsed if call.may_be_uncounted]
+        self._lapsed = {call: None for call in self._lapsed if call.may_be_uncounted}
         may_shrink = self.inside if log.index else self._pending or self._lapsed
         return Wait(what, max(0.0, fits - now), certain=not may_shrink)
 
@@ -518,7 +523,7 @@ class Book:
         """When time alone may make room for `call`; None if it waits for others to leave."""
         self.bring_up(now)
         times = [self._opens, *(self._fits_at(log, call.amounts[log.index]) for log in self.logs)]
-        if self.inside >= self._slots or not self._may_load(call.model):
+        if self.full or not self._may_load(call.model):
             if not self._leaving:
                 return None
             times.append(self._leaving[0][0])
@@ -526,9 +531,30 @@ class Book:
 
     # --- looking in ---
 
-    def used(self, unit: Unit, seconds: float) -> int:
-        """What counts in one window; 0 if there is no such window."""
-        return next((log.used for log in self.logs if (log.unit, log.seconds) == (unit, seconds)), 0)
+    def used(self, unit: Unit, seconds: float, now: float) -> int:
+        """What counts in one window; where there is no such window, what would, as far as is remembered.
+
+        Without a window that is what was taken on, and at least the largest single call, refused ones too.
+        """
+        for log in self.logs:
+            if (log.unit, log.seconds) == (unit, seconds):
+                return log.used
+        index, taken, largest = _UNITS[unit], 0, 0
+        for call in reversed(self._history):
+            if call.at <= now - seconds:
+                break
+            largest = max(largest, call.amounts[index])
+            taken += 0 if call.void or call.refused else call.amounts[index]
+        return max(taken, largest)
+
+    @property
+    def full(self) -> bool:
+        """Whether no slot is free."""
+        return self.inside >= self._slots
+
+    def midst(self) -> float:
+        """The time before which more than half of the calls on their way went out, or a later one."""
+        return self._history[-min(len(self._history), self.inside // 2 + 1)].at if self._history else -inf
 
     def held(self, call: Call, unit: Unit, seconds: float) -> int:
         """The most that a window may have held for its provider when `call` came there."""

@@ -26,10 +26,9 @@ from panvox.limits.terms import NOTHING, UNITS, Field, Terms
 from panvox.protocols import Limits, Scope, Window
 from panvox.settings import VENDORS, Provider, Settings
 from panvox.settings.schema import Allowance
-from panvox.settings.values import window_in
+from panvox.settings.values import MOST_BY_PROVIDER, window_in
 
 _MINUTE = 60.0
-_MOST = 1_000_000  # a minute, or at once; more is a slip of the finger
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +90,8 @@ class ConfiguredLimits:
                 return _configured(_terms(row.key_limits) if row else NOTHING)
             case "model":
                 return _configured(self._of_model(scope.name), model_default(_vendor(provider, row), rest))
+            case "account model":
+                return Configured()  # what is set for a model holds for all accounts together
 
     def _of_provider(self, provider: str) -> Terms:
         row, overrides = self._providers.get(provider), self._overrides
@@ -187,8 +188,9 @@ def _unknown(provider: str, names: list[str]) -> str:
 
 def _number(option: str, entry: str, text: str) -> int:
     entry, text = entry[:40], text[:20]
+    allowed = f"give a whole number from 1 to {MOST_BY_PROVIDER:,}"
     if not re.fullmatch(r"[+-]?[0-9]+", text, re.ASCII):
-        raise UsageError(f"{option} {entry!r}: {text or 'nothing'} is no whole number")
-    if not 1 <= (number := int(text)) <= _MOST:
-        raise UsageError(f"{option} {entry!r}: {text} cannot hold; give a number from 1 to {_MOST:,}")
+        raise UsageError(f"{option} {entry!r}: {text or 'nothing'} is no whole number; {allowed}")
+    if not 1 <= (number := int(text)) <= MOST_BY_PROVIDER:
+        raise UsageError(f"{option} {entry!r}: {text} cannot hold; {allowed}")
     return number

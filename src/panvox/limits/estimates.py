@@ -9,7 +9,8 @@ too little would break a limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -65,17 +66,24 @@ class Course(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What a model has taught: tokens of prompts over those counted by length, and tokens of answers."""
+    """What a model has taught: tokens of prompts over those counted by length, and tokens of answers.
+
+    `at` is when it last did, in seconds since 1970.
+    """
 
     factor: Course | None = None
     answer: Course | None = None
+    at: float = 0.0
 
 
 class Estimates:
-    """What all models have taught; `known` is what is kept between runs."""
+    """What all models have taught; `known` is what is kept between runs. `clock` tells seconds since 1970."""
 
-    def __init__(self, known: Mapping[str, Known] | None = None) -> None:
+    def __init__(
+        self, known: Mapping[str, Known] | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self.known: dict[str, Known] = dict(known or {})
+        self._clock = clock
 
     def of(self, model: str, prompt: Prompt) -> tuple[int, int]:
         """Tokens of the prompt and of the answer that `model` will count."""
@@ -94,7 +102,17 @@ class Estimates:
             factor = _taught(factor, usage.prompt_tokens / count_tokens(prompt))
         if usage.completion_tokens > 0:
             answer = _taught(answer, float(usage.completion_tokens))
-        self.known[model] = Known(factor, answer)
+        self.known[model] = Known(factor, answer, self._clock())
+
+
+def newest(*several: Mapping[str, Known]) -> dict[str, Known]:
+    """What several have learnt, together: of two that know a model, what was learnt last."""
+    found: dict[str, Known] = {}
+    for known in several:
+        for model, each in known.items():
+            if model not in found or found[model].at <= each.at:
+                found[model] = each
+    return found
 
 
 def _taught(course: Course | None, seen: float) -> Course:

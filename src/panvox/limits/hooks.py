@@ -61,13 +61,25 @@ class Learner(Protocol):
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        took: float,
         ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
-        """The head of a reply is here; `used` tells what counts in a window now.
+        """The head of a reply is here after `took` seconds; `used` tells what counts in a window now.
 
         `ours` tells what our calls may have used of such a window when the provider wrote that head, in
         whichever of the call's scopes it was the most; as `used` if it is not given.
         """
+        ...
+
+    def unrefused(self, scope: Scope, *, now: float, since: float) -> float | None:
+        """Others wait for slots, and more than half of the calls on their way went out before `since`.
+
+        Returns the seconds after which to tell this again, if they still do; None for never.
+        """
+        ...
+
+    def needed(self, scope: Scope, unit: Unit, amount: int) -> None:
+        """One call needs more of a unit than what holds can ever give."""
         ...
 
     def failed(
@@ -111,10 +123,18 @@ class Unlearning:
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        took: float,
         ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
         """See `Learner`."""
         return None
+
+    def unrefused(self, scope: Scope, *, now: float, since: float) -> float | None:
+        """See `Learner`."""
+        return None
+
+    def needed(self, scope: Scope, unit: Unit, amount: int) -> None:
+        """See `Learner`."""
 
     def failed(
         self, scope: Scope, fault: Fault, *, now: float, in_flight: int, sent: Sequence[tuple[float, int]]

@@ -5,6 +5,7 @@
 | tells a limit in headers | it holds in place of a shipped default, and caps what the user set |
 | has less left than we used | somebody else uses the account: booked as theirs |
 | takes calls on | slots grow: by one for each until the first refusal, then by one a round |
+| thinks for long | slots grow: doubled each second until the first refusal, then by one a second |
 | has trouble of its own | slots do not grow for a while |
 | refuses requests, tokens | a pause as told; how many it takes in which window |
 | refuses calls at once | slots: one less than there were on their way |
@@ -12,15 +13,16 @@
 | has a day's quota spent | a pause until it is renewed |
 | wants money, or less in one call; or its upstream refuses | nothing: keys and breakers see to it |
 
-Slots start small at an account that nobody limited, where the last run left off or at `START`. A limit found
-by refusals is lowered by later ones, and never raised while it is believed, unless
-headers tell of more.
+Slots start small at an account that nobody limited, where the last run left off or at `START`, and calls keep
+their distance until something is known of it. A limit found by refusals is lowered by later ones, and never
+raised while it is believed, unless headers tell of more, or a single call needs more.
 
 Refusals count once for each pause: what is refused during one was sent before it.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,6 +40,15 @@ from panvox.protocols import Limits, Scope, Unit, Window
 START = 4
 """Slots of an account of which nothing is known."""
 
+AT_ONCE = 1.0
+"""Seconds after which a call that was not refused has been taken on, whenever its answer begins: who refuses
+does so before thinking, so that this is enough for a new connection and a slow way there and back."""
+
+PACE = 0.02
+"""Seconds between two starts at an account of which nothing is known: what is sent until the first refusal is
+here, within a tenth of a second or so, is refused as well, and shall be a handful. Where more were on their
+way at once in an earlier run, as many may start in `AT_ONCE`."""
+
 LONGEST_PAUSE = 60.0
 """Seconds after a refusal that does not say when to come back; the first is one second, doubled each time."""
 
@@ -48,13 +59,15 @@ LEAST_SPACING = 0.05
 """Seconds between two starts after a refused burst; as a slope is climbed, what is less goes."""
 
 _DAY = 86_400.0
+_DOUBLING = 1 / math.log(2)  # one slot more so often, over the slots that there are, doubles them in AT_ONCE
 _RAMP = 0.97  # of the spacing is left after each call that a provider took on
 _PATIENCE = 3  # refusals in a row without a wait after which a minute's window is assumed
 _NOTED = 10.0  # seconds; shorter pauses are over before anybody else could need them
 _MOST_SLOTS = 1_000
 _MOST_REFUSED = 10_000
 _EVERYTHING = Limits()
-_LEARNT = frozenset({"account", "model"})  # kinds of scopes
+_OF_MODELS = frozenset({"model", "account model"})  # kinds of scopes
+_LEARNT = frozenset({"account"}) | _OF_MODELS
 _TROUBLE = frozenset({Category.OVERLOADED, Category.TIMED_OUT, Category.UNREACHABLE})
 
 
@@ -84,9 +97,9 @@ class _Silence:
 class _Notes:
     """What is known of one scope; `cap` are the slots that are tried, `slow` whether the start lasts.
 
-    `counted` is the window that refusals during the pause still correct, `end` when the last wait for
-    requests was over; `raised` when a told limit was seen
-    last, by window; times are of the caller's clock.
+    `pace` is the distance of starts while nothing else is known, `grown` when the slots last grew; `counted`
+    is the window that refusals during the pause still correct, `end` when the last wait for requests was
+    over; `raised` when a told limit was seen last, by window; times are of the caller's clock.
     """
 
     configured: Limits = _EVERYTHING
@@ -95,6 +108,8 @@ class _Notes:
     raised: dict[tuple[str, float], float] = field(default_factory=dict)
     cap: int = START
     slow: bool = True
+    pace: float = PACE
+    grown: float = float("-inf")
     successes: int = 0
     calm_until: float = float("-inf")
     paused_until: float = float("-inf")
@@ -152,9 +167,13 @@ class Learning:
         return Limits(
             windows=self._windows(scope, notes),
             slots=self._slots(scope, notes),
-            spacing=max(configured.spacing, self._amount(notes, "spacing") or 0.0),
+            spacing=max(configured.spacing, self._amount(notes, "spacing") or 0.0, self._pace(scope, notes)),
             loaded=configured.loaded,
         )
+
+    def _pace(self, scope: Scope, notes: _Notes) -> float:
+        known = any(window.unit == "requests" for window in self._windows(scope, notes))
+        return notes.pace if notes.slow and not known and self._is_tried(scope, notes) else 0.0
 
     def changed(self, scope: Scope) -> bool:
         """Whether what holds for `scope` may be another than when this was last asked."""
@@ -198,9 +217,13 @@ class Learning:
         known = [value for value in (learnt, configured) if value is not None]
         if notes.silence is not None:
             return 1
-        if configured is None and scope.kind == "account" and self._above(scope).slots is None:
+        if self._is_tried(scope, notes):
             known.append(notes.cap)
         return int(min(known)) if known else None
+
+    def _is_tried(self, scope: Scope, notes: _Notes) -> bool:
+        """Whether nobody says how many slots there are, so that it is tried."""
+        return scope.kind == "account" and notes.configured.slots is None and self._above(scope).slots is None
 
     def _above(self, scope: Scope) -> Limits:
         """What is set for the provider of an account or a model."""
@@ -230,9 +253,10 @@ class Learning:
         now: float,
         in_flight: int,
         used: Callable[[Unit, float], int],
+        took: float = 0.0,
         ours: Callable[[Unit, float], int] | None = None,
     ) -> Foreign | None:
-        """The head of a reply is here. Returns what it reveals of use by others.
+        """The head of a reply is here, after `took` seconds. Returns what it reveals of use by others.
 
         `in_flight` counts the calls of the scope that are on their way, this one too; `used` is what the
         books hold of a unit within so many seconds, use by others that was told before included. `ours` is
@@ -247,7 +271,7 @@ class Learning:
         for rate in meant:
             self._told(scope, notes, rate, now)
         if accepted:
-            self._taken_on(notes, now, in_flight)
+            self._taken_on(notes, now, in_flight, took)
         booked = (rate for rate in meant if (rate.unit, rate.window) in kept)  # else nothing is known of it
         found = [each for rate in booked if (each := self._foreign(notes, rate, now, ours or used))]
         return max(found, key=lambda each: each.amount, default=None)
@@ -259,23 +283,51 @@ class Learning:
             return
         notes.successes += 1
         if notes.successes >= notes.cap:
-            self._grow(notes)
+            self._grow(notes, now)
 
-    def _taken_on(self, notes: _Notes, now: float, in_flight: int) -> None:
-        if now >= notes.paused_until:
-            self._explain_silence(notes, now)
-            notes.refusals, notes.counted = 0, None
-        if notes.slow and in_flight >= notes.cap and now >= notes.calm_until:
-            self._grow(notes)
+    def unrefused(self, scope: Scope, *, now: float, since: float) -> float | None:
+        """Calls wait for slots, and more than half of those on their way went out before `since`.
+
+        Once that is `AT_ONCE` ago they have been taken on, whatever they still think about, and slots grow.
+        Returns the seconds after which to tell this again; None where no telling makes slots grow.
+        """
+        notes = self._notes.get(scope)
+        if notes is None or not self._is_tried(scope, notes):
+            return None
+        if notes.silence is None and notes.cap >= self._most_slots(notes):
+            return None
+        pace = AT_ONCE * _DOUBLING / notes.cap if notes.slow else AT_ONCE
+        due = max(since + AT_ONCE, notes.grown + pace, notes.paused_until, notes.calm_until)
+        if now < due:
+            return due - now
+        self._accepted(notes, now, since)
+        if notes.silence is None:
+            self._grow(notes, now)
+        return pace
+
+    def _taken_on(self, notes: _Notes, now: float, in_flight: int, took: float) -> None:
+        self._accepted(notes, now, now - took)
+        counted = took >= AT_ONCE  # while it thought
+        if notes.slow and not counted and in_flight >= notes.cap and now >= notes.calm_until:
+            self._grow(notes, now)
         if notes.ramps and (spacing := self._amount(notes, "spacing")):
             less = spacing * _RAMP
             self._learn(notes, "spacing", less if less >= LEAST_SPACING else 0.0)
 
-    def _grow(self, notes: _Notes) -> None:
-        notes.successes = 0
-        if notes.cap < min(_MOST_SLOTS, self._amount(notes, "slots") or _MOST_SLOTS):
+    def _accepted(self, notes: _Notes, now: float, sent: float) -> None:
+        """A call that was `sent` then was taken on, which tells something if that was after the pause."""
+        if sent >= notes.paused_until:
+            self._explain_silence(notes, now)
+            notes.refusals, notes.counted = 0, None
+
+    def _grow(self, notes: _Notes, now: float) -> None:
+        notes.successes, notes.grown = 0, now
+        if notes.cap < self._most_slots(notes):
             notes.cap += 1
             self._learn(notes, "worked", notes.cap)
+
+    def _most_slots(self, notes: _Notes) -> float:
+        return min(_MOST_SLOTS, self._amount(notes, "slots") or _MOST_SLOTS)
 
     def _told(self, scope: Scope, notes: _Notes, rate: Rate, now: float) -> None:
         """Take over a limit that headers tell.
@@ -309,6 +361,21 @@ class Learning:
         until = now + min(rate.reset or known.seconds, known.seconds)
         return Foreign(unit=rate.unit, seconds=known.seconds, amount=theirs, until=until)
 
+    def needed(self, scope: Scope, unit: Unit, amount: int) -> None:
+        """One call needs more than a window that was found by refusals holds: that window was misjudged.
+
+        It is raised to `amount`, for nothing else would ever let the call out; what is more than the provider
+        takes in one call is refused as that.
+        """
+        notes = self._notes.get(scope)
+        if notes is None or any(
+            each.amount < amount for each in notes.configured.windows if each.unit == unit
+        ):
+            return
+        for lesson in tuple(notes.lessons.values()):
+            if lesson.matter == unit and not lesson.told and lesson.amount < amount:
+                self._learn(notes, unit, amount, lesson.seconds)
+
     # --- failures ---
 
     def failed(self, scope: Scope, fault: Fault, *, now: float, in_flight: int, sent: Log) -> float:
@@ -325,7 +392,7 @@ class Learning:
             return self._pause(notes, now, fault.wait or _DAY - self._clock() % _DAY)
         if fault.category is not Category.RATE_LIMITED or fault.code == "upstream":
             return 0.0
-        notes.slow = False
+        notes.slow, notes.changed = False, notes.changed or notes.slow
         if self._refused_count:
             notes.refused.append(now)
         wait = fault.wait if fault.wait and fault.wait > 0 else None
@@ -486,7 +553,7 @@ class Learning:
         by name, it is the account's limit after all, and what was learnt of the first model is forgotten.
         """
         scope, account = attribution.scope_of(fault, scopes), attribution.of_kind("account", scopes)
-        if scope.kind != "model" or account is None or fault.category is not Category.RATE_LIMITED:
+        if scope.kind not in _OF_MODELS or account is None or fault.category is not Category.RATE_LIMITED:
             return scope
         first, at = self._named.get(account, (scope, float("-inf")))
         if attribution.says_per_model(fault) or first == scope or not 0 <= self._clock() - at < MINUTE:
@@ -504,6 +571,7 @@ def _recalled(lessons: Iterable[Lesson], *, now: float, max_age: float) -> _Note
     notes.lessons = {each.key: each for each in lessons if each.holds(now=now, max_age=max_age)}
     if worked := notes.lessons.get(("worked", 0.0, False)):
         notes.cap = max(1, min(_MOST_SLOTS, int(worked.amount)))
+        notes.pace = min(PACE, AT_ONCE / notes.cap)
     return notes
 
 

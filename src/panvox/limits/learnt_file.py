@@ -1,39 +1,64 @@
-"""What was learnt, and what of long windows is used up, on the disk: the next process begins there.
+"""What was learnt, and what of windows is used up, on the disk: the next process begins there.
 
 A day's quota outlives the process that used it, and so does a minute's: a second call of `panvox` right after
 the first must not use twenty a minute again. Several processes write one file: each reads what the others
-left, adds its own and puts the whole in its place, one at a time. Everything here blocks.
+left, adds its own and puts the whole in its place, one at a time; what stands of those still at work is for
+people to see. Everything here blocks.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
+from panvox.limits import estimates
 from panvox.limits.lessons import Lesson, Lessons, believed, merged
-from panvox.limits.standings import Entries
+from panvox.limits.standings import Entries, Live, together
 from panvox.protocols import Scope, Unit
 
 FORM = 1
 """Counted up when what is kept changes its shape; a file of another form is not read."""
 
+ALIVE = 15.0
+"""Seconds for which a process that told how its limits stand is taken to be at work."""
+
 _AHEAD = 60.0  # seconds
 _MOST_BYTES = 64 * 2**20
 
 
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that was at work `at` a time (seconds since 1970)."""
+
+    name: str
+    at: float
+    live: Live
+
+
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is kept; `problem` is a sentence where the file could not be read."""
+    """All that is kept; `problem` is a sentence where the file could not be read.
+
+    `estimates` tells, by the name of a model, how many tokens prompts and answers take there; `processes` are
+    those at work, as they said some seconds ago.
+    """
 
     lessons: dict[Scope, tuple[Lesson, ...]] = {}
     entries: tuple[Entries, ...] = ()
+    estimates: dict[str, estimates.Known] = {}
+    processes: tuple[Process, ...] = ()
     problem: str = ""
+
+    @property
+    def live(self) -> Live:
+        """How the limits of all that are at work stand."""
+        return together(process.live for process in self.processes)
 
 
 class _Learnt(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +72,8 @@ class _Document(msgspec.Struct, frozen=True, kw_only=True):
     form: int
     learnt: tuple[_Learnt, ...] = ()
     used: tuple[Entries, ...] = ()
+    estimates: dict[str, estimates.Known] = {}
+    processes: tuple[Process, ...] = ()
 
 
 class LearntFile:
@@ -55,6 +82,7 @@ class LearntFile:
     def __init__(self, path: Path, *, max_age: float) -> None:
         self._path = path
         self._max_age = max_age
+        self._name = secrets.token_hex(6)
         self._loaded = float("-inf")
         self._added: _Logs = {}
 
@@ -65,30 +93,54 @@ class LearntFile:
         return Known(
             lessons=believed(known.lessons, now=now, max_age=self._max_age),
             entries=_counting(known.entries, now=now),
+            estimates=self._believed(known.estimates, now),
+            processes=_at_work(known.processes, now),
             problem=known.problem,
         )
 
-    def save(self, lessons: Lessons, entries: Iterable[Entries] = (), *, now: float) -> str:
+    def _believed(self, known: Mapping[str, estimates.Known], now: float) -> dict[str, estimates.Known]:
+        return {model: each for model, each in known.items() if now - each.at < self._max_age}
+
+    def save(
+        self,
+        lessons: Lessons,
+        entries: Iterable[Entries] = (),
+        *,
+        estimated: Mapping[str, estimates.Known] = {},
+        live: Live | None = None,
+        now: float,
+    ) -> str:
         """Add what this process learnt and used; returns why that was not possible, empty if it was.
 
-        Of two lessons about the same the younger one is kept. Of `entries`, which hold all that this process
-        knows of, those count as its own that are younger than what it loaded; they replace those that it
-        saved before.
+        Of two lessons about the same the younger one is kept, and so of what is `estimated` of a model. Of
+        `entries`, which hold all that this process knows of, those count as its own that are younger than
+        what it loaded; they replace those that it saved before. `live` is how its limits stand, None once it
+        is no more at work.
         """
         ours = _logs(entries, after=self._loaded)
+
+        itself = () if live is None else (Process(name=self._name, at=now, live=live),)
 
         def add(known: Known) -> Known:
             lessons_now = believed(merged(known.lessons, lessons), now=now, max_age=self._max_age)
             used = _together(_without(_logs(known.entries), self._added), ours)
-            return Known(lessons=lessons_now, entries=_counting(_entries(used), now=now, ahead=_AHEAD))
+            return Known(
+                lessons=lessons_now,
+                entries=_counting(_entries(used), now=now, ahead=_AHEAD),
+                estimates=self._believed(estimates.newest(known.estimates, estimated), now),
+                processes=(*self._others(known.processes, now), *itself),
+            )
 
         problem = self._change(add)
         if not problem:
             self._added = ours
         return problem
 
+    def _others(self, processes: Iterable[Process], now: float) -> Iterator[Process]:
+        return (each for each in _at_work(processes, now) if each.name != self._name)
+
     def forget(self, scopes: Iterable[Scope] | None = None) -> str:
-        """Drop what was learnt of `scopes`, of all without any; what was used stays used.
+        """Drop what was learnt of `scopes`, of all without any; what was used stays used, and estimates hold.
 
         Returns why that was not possible, empty if it was.
         """
@@ -96,7 +148,7 @@ class LearntFile:
 
         def drop(known: Known) -> Known:
             kept = {} if gone is None else {s: each for s, each in known.lessons.items() if s not in gone}
-            return Known(lessons=kept, entries=known.entries)
+            return msgspec.structs.replace(known, lessons=kept)
 
         return self._change(drop)
 
@@ -110,7 +162,12 @@ class LearntFile:
             return Known(problem=self._damaged(error))
         if document.form != FORM:
             return Known(problem=f"{self._path} was written by another version of panvox and is not used")
-        return Known(lessons={each.scope: each.lessons for each in document.learnt}, entries=document.used)
+        return Known(
+            lessons={each.scope: each.lessons for each in document.learnt},
+            entries=document.used,
+            estimates=document.estimates,
+            processes=document.processes,
+        )
 
     def _damaged(self, error: Exception) -> str:
         why = error.strerror if isinstance(error, OSError) else "it is damaged"
@@ -121,8 +178,7 @@ class LearntFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._alone():
                 known = change(self._read())
-                learnt = tuple(_Learnt(scope=s, lessons=each) for s, each in sorted(known.lessons.items()))
-                self._write(msgspec.json.encode(_Document(form=FORM, learnt=learnt, used=known.entries)))
+                self._write(msgspec.json.encode(_document(known)))
         except OSError as error:
             return f"what was learnt of limits cannot be kept in {self._path} ({error.strerror})"
         return ""
@@ -146,6 +202,20 @@ class LearntFile:
                 lock = stack.enter_context(self._path.with_suffix(".lock").open("w"))
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _document(known: Known) -> _Document:
+    return _Document(
+        form=FORM,
+        learnt=tuple(_Learnt(scope=scope, lessons=each) for scope, each in sorted(known.lessons.items())),
+        used=known.entries,
+        estimates=known.estimates,
+        processes=known.processes,
+    )
+
+
+def _at_work(processes: Iterable[Process], now: float) -> tuple[Process, ...]:
+    return tuple(each for each in processes if abs(now - each.at) < ALIVE)
 
 
 def _counting(entries: Iterable[Entries], *, now: float, ahead: float = 0.0) -> tuple[Entries, ...]:

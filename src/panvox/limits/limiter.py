@@ -4,7 +4,8 @@
       MemoryPermit  one call's place in the line, and then its right to go out
 
 Nothing polls. A line is looked at when something of its scope is given back, when its limits change, and at
-the moment when the first that is parked there fits: one timer a scope at most.
+the moment when the first that is parked there fits: one timer a scope at most. A second one rings while calls
+wait for slots of which nobody knows how many there are, at the moments when more of them may be tried.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from itertools import count
-from math import inf
+from math import ceil, inf
 
 from panvox.errors import Category, Fault
-from panvox.limits.books import TICK, Call
+from panvox.limits.books import TICK, Book, Call
 from panvox.limits.hooks import Learner, Pool, Unlearning
 from panvox.limits.line import Lane, Line, Place, State
 from panvox.limits.standings import Entries, Standing, WindowUse, learnt
@@ -67,6 +69,7 @@ class MemoryPermit(Place):
             if self.state is State.ASKING:
                 await self._limiter.ask(self)
             else:
+                self._limiter.doubt_later(self)
                 await self.wait_woken()
         return None
 
@@ -127,6 +130,7 @@ class MemoryLimiter:
         self._lines: dict[Scope, Line] = {}
         self._lanes: dict[tuple[tuple[Scope, ...], str], Lane] = {}
         self._excluded: dict[Place, None] = {}
+        self._doubted: dict[int, list[Place]] = {}
         self._arrivals = count(1)
         self._names = (f"{secrets.token_hex(6)}-{number}" for number in count(1))
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -151,6 +155,7 @@ class MemoryLimiter:
             # The widest first, since what is set there has a bearing on what is learnt of the narrower ones.
             lines = [self._line(scope) for scope in reversed(dict.fromkeys(demand.scopes))]
             lane = self._lanes[key] = Lane(tuple(reversed(lines)))
+            self._review(lines)
         return MemoryPermit(self, demand, lane)
 
     def _line(self, scope: Scope) -> Line:
@@ -160,6 +165,12 @@ class MemoryLimiter:
             line = Line(scope, configured, self._learner.effective(scope, configured))
             self._lines[scope] = line
         return line
+
+    def _review(self, lines: Iterable[Line]) -> None:
+        """Ask again what holds, the widest first: some may be here from earlier, without the wider ones."""
+        now = self._now()
+        for line in lines:
+            line.book.configure(self._learner.effective(line.book.scope, line.configured), now)
 
     def _bind(self) -> None:
         """Follow the clock of the loop that runs, if one does."""
@@ -183,14 +194,14 @@ class MemoryLimiter:
             return
         permit.state = State.WAITING
         lane.join(permit)
-        if any(line.book.never(permit.call) for line in lane.lines):
+        if self._never(permit, now):
             self._exclude(permit, now)
         elif lane.first is permit:
             self._advance(lane, now)
         elif lane.parked_at is not None:
             permit.tell(lane.parked_at.wait(permit, now), now)
         else:
-            lane.untold.append(permit)
+            lane.untold[permit.arrival] = permit
 
     def _blocker(self, place: Place, now: float) -> Line | None:
         """The narrowest scope that has no room for a call, or in whose line others go first."""
@@ -210,7 +221,7 @@ class MemoryLimiter:
             blocker = self._blocker(place, now)
             if blocker is None:
                 self._let_out(place, now)
-            elif blocker.book.never(place.call):
+            elif blocker.book.never(place.call) and self._never(place, now):
                 self._exclude(place, now)
             else:
                 self._park(place, blocker, now)
@@ -232,6 +243,17 @@ class MemoryLimiter:
             waiting.tell(line.wait(waiting, now), now)
         if line.first(now) is place:
             self._set_timer(line, now)
+
+    def _never(self, place: Place, now: float) -> bool:
+        """Whether no waiting helps, even where what was learnt gives way."""
+        lane = place.lane
+        if not any(line.book.never(place.call) for line in lane.lines):
+            return False
+        for line in lane.lines:
+            for unit, amount in line.book.beyond(place.call):
+                self._learner.needed(line.book.scope, unit, amount)
+        self._heed(lane)
+        return any(line.book.never(place.call) for line in lane.lines)
 
     def _exclude(self, place: Place, now: float) -> None:
         """No waiting helps: it is told so, and is in nobody's way."""
@@ -267,10 +289,53 @@ class MemoryLimiter:
             timer.cancel()
         if opens is not None and opens < inf and self._loop is not None:
             line.timer = self._loop.call_at(max(opens, now + TICK), self._ring, line)
+        if first is not None and line.growth is None and self._learns:
+            self._await_growth(line, first, now)
 
     def _ring(self, line: Line) -> None:
         line.timer = None
         self._serve(line, self._now())
+
+    def _await_growth(self, line: Line, first: Place, now: float) -> None:
+        """Where calls wait for slots: look again when there may be more of them."""
+        book = line.book
+        if not book.full and not first.waits_for(book.scope, "slots"):
+            return
+        wait = self._learner.unrefused(book.scope, now=now, since=book.midst())
+        if wait is not None and self._loop is not None:
+            line.growth = self._loop.call_at(now + max(wait, TICK), self._look_for_growth, line)
+
+    def _look_for_growth(self, line: Line) -> None:
+        line.growth, now = None, self._now()
+        if (first := line.first(now)) is not None:
+            self._await_growth(line, first, now)
+            self._heed(first.lane)
+            self._serve(line, now)
+
+    def doubt_later(self, place: Place) -> None:
+        """Look again at what a place was told when it has turned out not to be true.
+
+        Those who stand behind others hear nothing when these begin to wait for something else, and times are
+        estimates. All places of one second have one timer.
+        """
+        now = self._now()
+        second = ceil(now + place.doubt_in(now))
+        if place.state is not State.WAITING or self._loop is None or place.doubted_at == second:
+            return
+        place.doubted_at = second
+        if second not in self._doubted:
+            self._doubted[second] = []
+            self._loop.call_at(second, self._doubt, second)
+        self._doubted[second].append(place)
+
+    def _doubt(self, second: int) -> None:
+        now = self._now()
+        for place in self._doubted.pop(second):
+            line = place.lane.parked_at
+            if place.state is State.WAITING and place.doubted_at == second:
+                if line is not None and place.news is None:
+                    place.tell_again(line.wait_now(place, now), now)
+                self.doubt_later(place)
 
     def withdraw(self, place: Place, *, asking: bool) -> None:
         """A call that has not gone out goes no more."""
@@ -370,21 +435,25 @@ class MemoryLimiter:
             self._learn_from(permit, reply, now)
         self._look(permit.lane, now)
 
+    def _used(self, book: Book, unit: Unit, seconds: float) -> int:
+        return book.used(unit, seconds, self._now())
+
     def _learn_from(self, permit: MemoryPermit, reply: ReplyBegan, now: float) -> None:
-        call, books = permit.call, permit.lane.books
+        call, lane = permit.call, permit.lane
 
         def ours(unit: Unit, seconds: float) -> int:
             # The head tells how things stood when the call arrived, maybe long ago, and does not say of whom.
-            return max(book.held(call, unit, seconds) for book in books)
+            return max(book.held(call, unit, seconds) for book in lane.books)
 
-        for book in books:
+        for book in lane.learning:
             foreign = self._learner.replied(
                 book.scope,
                 reply.rates,
                 accepted=reply.accepted,
                 now=now,
                 in_flight=book.inside,
-                used=book.used,
+                used=partial(self._used, book),
+                took=now - call.at,
                 ours=ours,
             )
             if foreign is not None and self._pool is None:  # else the others are those of the pool
@@ -434,7 +503,7 @@ class MemoryLimiter:
             call.broken_off(now)
         self._close_in_pool(permit, aborted=aborted)
         if self._learns and permit.accepted and permit.fault is None and not aborted:
-            for book in permit.lane.books:
+            for book in permit.lane.learning:
                 self._learner.answered(book.scope, now=now, in_flight=book.inside)
             self._heed(permit.lane)
         call.leave(now, aborted=aborted and not call.void)
@@ -455,7 +524,7 @@ class MemoryLimiter:
         now = self._now()
         for scope, line in self._lines.items():
             line.configured = limits_of(scope)
-            line.book.configure(self._learner.effective(scope, line.configured), now)
+        self._review(sorted(self._lines.values(), key=lambda line: line.book.scope.kind != "provider"))
         again = list(self._excluded)
         self._excluded.clear()
         for place in again:

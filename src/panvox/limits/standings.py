@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from panvox.protocols import Limits, Scope, Unit, Window
@@ -30,6 +32,46 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     paused: float = 0.0
     loaded: tuple[str, ...] = ()
     learnt: str = ""
+
+
+class LiveScope(msgspec.Struct, frozen=True, kw_only=True):
+    """How a scope stands in a process that is at work.
+
+    `slots` calls are on their way, `waiting` wait; it pauses until `paused_until`, in seconds since 1970.
+    """
+
+    scope: Scope
+    slots: int = 0
+    waiting: int = 0
+    paused_until: float = 0.0
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """How the limits of a process that is at work stand, where there is anything to tell.
+
+    `circuits` are the models that it leaves alone, and until when, in seconds since 1970.
+    """
+
+    scopes: tuple[LiveScope, ...] = ()
+    circuits: dict[str, float] = {}
+
+
+def together(several: Iterable[Live]) -> Live:
+    """How the limits of several processes stand together."""
+    scopes: dict[Scope, LiveScope] = {}
+    circuits: dict[str, float] = {}
+    for live in several:
+        for each in live.scopes:
+            known = scopes.get(each.scope, LiveScope(scope=each.scope))
+            scopes[each.scope] = LiveScope(
+                scope=each.scope,
+                slots=known.slots + each.slots,
+                waiting=known.waiting + each.waiting,
+                paused_until=max(known.paused_until, each.paused_until),
+            )
+        for name, until in live.circuits.items():
+            circuits[name] = max(until, circuits.get(name, until))
+    return Live(scopes=tuple(scopes.values()), circuits=circuits)
 
 
 class Entries(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from panvox.errors import SettingsError
 from panvox.limits.bookings import Booking, Bookings, asked, looked_at, retold
 from panvox.limits.valkey_line import LOST, PATIENCE, UNKNOWN, Line, Reply, ignore, words_of
 from panvox.messages import Usage
-from panvox.protocols import Demand, Hold, Limits, Scope
+from panvox.protocols import Demand, Hold, Limits, Scope, Window
 
 _LEASE = 10.0  # seconds after which the slots of a silent process are free
 _BEATS = 0.3  # of a lease; so two heartbeats may be lost
@@ -41,10 +41,11 @@ _What = Literal["requests", "tokens", "slots", "spacing", "pause", "loading", "s
 class SharedStanding(msgspec.Struct, frozen=True, kw_only=True):
     """How a scope stands for all processes together.
 
-    `used` follows the windows of its limits, `slots` are in use, `paused` is in seconds.
+    `used` follows the `windows` of its limits, `slots` are in use, `paused` is in seconds.
     """
 
     scope: Scope
+    windows: tuple[Window, ...]
     used: tuple[int, ...]
     slots: int
     paused: float
@@ -159,12 +160,7 @@ class ValkeyPool:
     async def standing(self, limits: Mapping[Scope, Limits]) -> tuple[SharedStanding, ...]:
         """How the scopes that `limits` names stand; empty while the server is away."""
         reply = await self._request("standing", looked_at(limits))
-        if reply is LOST:
-            return ()
-        return tuple(
-            SharedStanding(scope=scope, slots=slots, paused=paused / 1000, used=tuple(used))
-            for scope, (slots, paused, *used) in zip(limits, reply, strict=True)
-        )
+        return () if reply is LOST else standings(limits, reply)
 
     async def _ask(
         self, call: str, booking: Booking, demand: Demand, limits: Mapping[Scope, Limits]
@@ -340,6 +336,14 @@ class ValkeyPool:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def standings(limits: Mapping[Scope, Limits], reply: Reply) -> tuple[SharedStanding, ...]:
+    """What the server replied of the scopes of `limits`."""
+    return tuple(
+        SharedStanding(scope=scope, windows=each.windows, slots=slots, paused=paused / 1000, used=tuple(used))
+        for (scope, each), (slots, paused, *used) in zip(limits.items(), reply, strict=True)
+    )
 
 
 def _hold(reply: Reply, demand: Demand) -> Hold:

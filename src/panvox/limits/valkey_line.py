@@ -87,6 +87,17 @@ class Line:
         (reply,) = await self._sent([_Operation(name, msgspec.msgpack.encode(arguments), ignore)])
         return reply
 
+    async def marks(self) -> dict[str, float]:
+        """All that processes have marked, and for how many more seconds; past the queue."""
+        start = f"{_ROOT}:mark:"
+        found = [key async for key in self._client.scan_iter(match=f"{start}*", count=_TOGETHER)]
+        left = [await self._client.pttl(key) for key in found]
+        return {
+            key.decode().removeprefix(start): milliseconds / 1000
+            for key, milliseconds in zip(found, left, strict=True)
+            if milliseconds > 0
+        }
+
     async def converse(self) -> str:
         """Say what is queued, and wait for more, until that is of no use; gives the reason as words."""
         while True:

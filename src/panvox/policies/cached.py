@@ -19,7 +19,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from panvox.errors import Failure, failure_from
+from panvox.errors import Category, Failure, Fault, Owner, failure_from
 from panvox.messages import (
     Answer,
     AttemptBegan,
@@ -62,8 +62,9 @@ class Cached:
     what was kept; it shares only calls that are fresh too.
 
     Calls in flight that ask the same are one call: the others hear what it hears, from its beginning, and
-    what they hear costs them nothing. If it fails, all fail; if its listener leaves, or rests for longer than
-    `flights.PATIENCE`, one that follows asks anew, and takes back what it had passed on (`Restarted`).
+    what they hear costs them nothing. If it fails, all fail; if its listener leaves, has too little time to
+    wait for a limit, or rests for longer than `flights.PATIENCE`, one that follows asks anew, and takes back
+    what it had passed on (`Restarted`).
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Cached:
                 for event in self._second_hand(flight, heard):
                     yield event
                 heard += 1
-            if flight.fault is not None:
+            if flight.fault is not None and not _in_haste(flight.fault):
                 raise failure_from(flight.fault)
             if flight.ended:
                 return
@@ -217,6 +218,11 @@ async def _said_again(  # noqa: ASYNC124 - iterated in the place of a stream
         yield UsageReport(answer.usage)
     yield _FREE
     yield End(answer.finish or Finish.STOP, answer.model)
+
+
+def _in_haste(fault: Fault) -> bool:
+    """Whether a call was given up since whoever asked had too little time: others may have more."""
+    return fault.category is Category.RATE_LIMITED and fault.owner is Owner.US
 
 
 def _speaks(events: Sequence[Event]) -> bool:

@@ -157,7 +157,7 @@ def _unknown(name: str, chains: Mapping[str, tuple[ChainLink, ...]]) -> str:
     near = get_close_matches(name, chains, n=1)
     meant = f"; did you mean {near[0]}?" if near else "."
     known = ", ".join(sorted(chains))
-    return f"No chain is called {name}{meant} There are: {known}; the table [fallback.chains] adds more."
+    return f"No chain is called {name!r}{meant} There are: {known}; the table [fallback.chains] adds more."
 
 
 def _meant(

@@ -7,10 +7,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from panvox.deadline import remaining
-from panvox.errors import Failure, RateLimited, TooLarge
+from panvox.errors import Failure, Owner, RateLimited, TooLarge
 from panvox.limits.estimates import Estimates
 from panvox.messages import End, Event, Prompt, ReplyBegan, Usage, UsageReport, Waiting
 from panvox.protocols import Demand, Hold, Limiter, Model, Permit, Scope
+
+TOLD = 0.25
+"""Seconds of a wait that is worth telling: nobody sees a shorter one."""
 
 
 class Limited:
@@ -42,7 +45,8 @@ class Limited:
         stack.callback(call.close)
         while (hold := await call.permit.wait()) is not None:
             self._check(hold)
-            yield Waiting(hold.reason, hold.seconds)
+            if hold.seconds is None or hold.seconds >= TOLD:
+                yield Waiting(hold.reason, hold.seconds)
         call.out = True
         try:
             events = await stack.enter_async_context(self._model.stream(prompt))
@@ -74,6 +78,7 @@ class Limited:
                 f"not asked: {hold.scope} has no {hold.what} left for another {hold.seconds:.0f} s, "
                 "which is after the deadline",
                 hint="Raise --deadline, or ask fewer models of this provider at once.",
+                owner=Owner.US,  # who asked has too little time; nothing is wrong with the key
                 wait=hold.seconds,
                 code=hold.what,
             )

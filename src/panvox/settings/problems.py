@@ -49,8 +49,13 @@ Where = Callable[[KeyPath], tuple[int, str]]
 def find_problems(document: Mapping[str, Any], error: ValidationError, where: Where) -> list[str]:
     """All that is wrong with `document`, in the order of its lines; `error` is what its validation said."""
     details = error.errors(include_url=False)
-    problems = [_problem(item, where) for item in details if item["type"] != "repeated_ids"]
+    problems = [_problem(item, where) for item in details if not _told_elsewhere(item)]
     return [problem.text for problem in sorted([*problems, *_repeated_ids(document, where)])]
+
+
+def _told_elsewhere(item: ErrorDetails) -> bool:
+    """Ids are looked at here; an array whose entries are wrong counts as empty, since none is left of it."""
+    return item["type"] == "repeated_ids" or (item["type"] == "too_short" and bool(item["input"]))
 
 
 def _problem(item: ErrorDetails, where: Where) -> _Problem:
@@ -133,9 +138,9 @@ def shown(path: KeyPath, value: object) -> str:
 
 
 def _shown_text(path: KeyPath, text: str) -> str:
-    names = [part for part in path if isinstance(part, str) and part not in ("key_env", "keys")]
+    names = [part for part in path if isinstance(part, str) and part not in ("key_env", "key_limits", "keys")]
     # What stands where a key may have been pasted is only shown when it cannot be one.
-    near_keys = path[-1:] == ("key_env",) or "keys" in path
+    near_keys = path[-1:] == ("key_env",) or ("keys" in path and path[-1:] != ("expires",))
     pasted = near_keys and not re.fullmatch(r"[A-Z0-9_ $]*|[0-9-]{0,10}", text)
     if pasted or _IS_A_SECRET.match(text) or any(_NAMES_A_SECRET.search(name) for name in names):
         return "***"

@@ -36,6 +36,7 @@ from panvox.settings.values import (
     ModelName,
     Name,
     Patterns,
+    ProviderCounts,
     ProxyAddress,
     Seconds,
     Share,
@@ -165,14 +166,14 @@ class LimitsSection(Section):
         None, description="address of a Valkey server that shares limits between processes; none if unset"
     )
     learn: bool = Field(True, description="whether limits are learnt from what providers reply")
-    provider_rpm: Patterns = Field(
+    provider_rpm: ProviderCounts = Field(
         (), description="requests a minute by provider, such as `openai:1000,gemini:60`; --provider-rpm wins"
     )
-    provider_concurrency: Patterns = Field(
+    provider_concurrency: ProviderCounts = Field(
         (), description="calls at once by provider, such as `openai:20`; --provider-concurrency wins"
     )
-    max_age: Seconds = Field(
-        86_400.0 * 7, le=31_536_000, description="seconds that a learnt limit is believed"
+    max_age: float = Field(
+        86_400.0 * 7, gt=0, le=31_536_000, description="seconds that a learnt limit is believed"
     )
 
 

@@ -163,7 +163,19 @@ def window_in(text: str) -> tuple[int, float]:
 
 
 _MOST_PER_WINDOW = 1_000_000_000_000
+MOST_BY_PROVIDER = 1_000_000
+"""Requests a minute, or calls at once, that may be said of a provider; more is a slip of the finger."""
 _LONGEST_WINDOW = 31 * 86_400.0
+
+
+def _provider_counts(text: str) -> str:
+    for entry in text.split(","):
+        number = re.fullmatch(r"\s*[^\s:]+\s*:\s*([0-9]{1,7})\s*", entry, re.ASCII)
+        if number is None or not 1 <= int(number[1]) <= MOST_BY_PROVIDER:
+            raise ValueError(
+                f"must be PROVIDER:NUMBER, such as openai:1000, with a number from 1 to {MOST_BY_PROVIDER:,}"
+            )
+    return text
 
 
 def _window(text: str) -> str:
@@ -214,6 +226,11 @@ Windows = Annotated[
 ]
 Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
 Patterns = Annotated[tuple[Pattern, ...], Strict(strict=False), BeforeValidator(_several)]
+ProviderCounts = Annotated[
+    tuple[Annotated[Pattern, AfterValidator(_provider_counts)], ...],
+    Strict(strict=False),
+    BeforeValidator(_several),
+]
 # Keys hold lower-case letters or dashes and names of variables by custom do not, so that a key which was put
 # here by mistake is always noticed.
 Variable = Annotated[

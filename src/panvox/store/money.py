@@ -30,7 +30,7 @@ from sqlalchemy import (
 from panvox.store import database
 from panvox.store.schema import answers, spendings
 
-By = Literal["day", "provider", "model", "run"]
+By = Literal["day", "provider", "model", "run", "tag"]
 """What costs are added up by."""
 
 RECENT = 20_000

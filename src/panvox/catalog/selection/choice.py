@@ -58,11 +58,13 @@ def select(
     probes_last: float = PROBES_LAST,
     now: float | None = None,
     seed: int | None = None,
+    as_given: bool = False,
 ) -> tuple[Entry, ...]:
     """The entries that `patterns` mean; see `docs/selection.md` for the language.
 
     `probes` are the last ones by the names of entries, good for `probes_last` seconds; `now` is in seconds
-    since 1970; `seed` decides what chance takes, anew each time if it is None.
+    since 1970; `seed` decides what chance takes, anew each time if it is None. With `as_given` they come in
+    the order of the patterns that add them, and only those of one pattern in that of the catalogue.
 
     Raises `SelectionError` with a line for each term that cannot be read or that nothing fits: the nearest
     names, what there is, or which condition left nothing over. An exclusion that nothing fits is fine: what
@@ -72,7 +74,7 @@ def select(
     outcome = _World(entries, panels, proofs, seed).outcome(patterns)
     if not outcome.chosen:
         raise SelectionError(outcome.shortfall(patterns))
-    return tuple(outcome.chosen)
+    return tuple(outcome.as_given() if as_given else outcome.chosen)
 
 
 def explain(
@@ -270,6 +272,11 @@ class _Outcome:
             self._left = list(filter(check.fits, self._left))
         self._stages = world.picked(pickers, self._left)
         self.chosen = self._stages[-1].taken if self._stages else self._left
+
+    def as_given(self) -> list[Entry]:
+        """The chosen ones in the order of the terms that add them."""
+        places = {name: place for place, term in reversed([*enumerate(self._adding)]) for name in term.names}
+        return sorted(self.chosen, key=lambda entry: places.get(entry.name, 0))
 
     def words(self, entry: Entry) -> str:
         """Why an entry is chosen, or why not."""
