@@ -29,7 +29,7 @@ class Flight:
         self._leader = asyncio.current_task()
         self._clock = asyncio.get_running_loop().time
         self._rests_since: float | None = None
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None  # only while somebody waits for it
 
     def __repr__(self) -> str:
         state = "open" if self.open else "ended" if self.ended else self.fault or "left"
@@ -72,8 +72,9 @@ class Flight:
         self._tell()
 
     def _tell(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        news, self._news = self._news, None
+        if news is not None:
+            news.set()
 
     # --- for the followers ---
 
@@ -87,9 +88,10 @@ class Flight:
             left = None if since is None else since + PATIENCE - self._clock()
             if left is not None and left <= 0:
                 break
+            news = self._news = self._news or asyncio.Event()
             try:
                 async with asyncio.timeout(left):
-                    await self._news.wait()
+                    await news.wait()
             except TimeoutError:
                 continue  # the leader may have come back meanwhile
         return len(self._events) > heard
