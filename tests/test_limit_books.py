@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.limits.books import GRACE, LATEST, PASSES, PATIENCE, TICK, Book, Call, Log, margin
+from panvox.limits.books import GRACE, LATEST, PASSES, PATIENCE, TICK, Book, Call, Lags, Log, margin
 from panvox.protocols import Demand, Limits, Scope, Window
 
 SCOPE = Scope("account", "openai/main")
@@ -74,12 +74,22 @@ def test_a_call_counts_from_when_it_was_sent_be_that_soon_after_its_permit_or_la
     minute = book(Window("requests", 1, 60.0))
     quick = taken(minute, 0.0)
     quick.answered(9.0, sent=0.0)
-    assert minute.room(call(minute), 60.0 + TICK + margin(60.0))
+    assert minute.room(call(minute), 60.0 + 2 * TICK + margin(60.0))
     minute = book(Window("requests", 1, 60.0))
     slow = taken(minute, 0.0)
     slow.answered(9.0, sent=3.0)
     assert not minute.room(call(minute), 63.0 + margin(60.0))
-    assert minute.room(call(minute), 63.0 + TICK + margin(60.0))
+    assert minute.room(call(minute), 63.0 + 2 * TICK + margin(60.0))
+
+
+def test_a_call_is_late_by_what_its_head_took_beyond_the_quickest_of_many() -> None:
+    lags = Lags()
+    assert [lags.of(took) for took in (0.3, *[0.1] * (Lags.ENOUGH - 1))] == [Lags.MOST] * Lags.ENOUGH
+    assert lags.of(0.1) == 0.0
+    assert lags.of(0.13) == pytest.approx(0.03)
+    assert lags.of(9.0) == Lags.MOST, "most of that was spent on the answer"
+    assert lags.of(0.08) == 0.0
+    assert lags.of(0.1) == pytest.approx(0.02)
 
 
 def test_a_time_of_sending_that_cannot_be_is_not_believed() -> None:

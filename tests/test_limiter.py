@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from panvox.errors import Fault, RateLimited, TimedOut, Unreachable
 from panvox.limits import MemoryLimiter
-from panvox.limits.books import GRACE, LATEST, PASSES, Book, Call, margin, slack
+from panvox.limits.books import GRACE, LATEST, PASSES, Book, Call, Lags, margin, slack
 from panvox.limits.learning import AT_ONCE, START, Learning
 from panvox.limits.limiter import MemoryPermit
 from panvox.limits.line import State
@@ -583,6 +583,24 @@ async def test_a_head_that_comes_late_reveals_no_use_by_others_where_our_calls_e
     soon.close()
     assert used(limiter, ACCOUNT) == [1]
     assert used(limiter, model("b")) == [1]
+
+
+async def test_a_head_that_took_longer_than_others_lets_its_call_count_longer() -> None:
+    limits = {ACCOUNT: Limits(windows=(Window("requests", Lags.ENOUGH + 1, 60.0),))}
+    for took, late in ((1.0, 0.0), (1.02, 0.02), (4.0, Lags.MOST)):
+        limiter, sent = limiter_of(limits), now()
+        for number in range(Lags.ENOUGH + 1):
+            permit = limiter.permit(demand("a", ACCOUNT))
+            await wait_granted(permit)
+            sent = now()
+            await asyncio.sleep(took if number == Lags.ENOUGH else 1.0)
+            permit.replied(ReplyBegan(sent=sent))
+            permit.close()
+        for _ in range(Lags.ENOUGH):
+            await make_call(limiter, demand("a", ACCOUNT), lasts=0)
+        again = await make_call(limiter, demand("a", ACCOUNT), lasts=0)
+        assert again - sent == pytest.approx(60 + margin(60) + late, abs=0.062)
+        assert again - sent >= 60 + margin(60) + late
 
 
 async def test_calls_that_overtake_each_other_on_the_way_reveal_no_use_by_others() -> None:

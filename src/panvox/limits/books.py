@@ -49,12 +49,35 @@ def slack(seconds: float) -> float:
 
 
 def margin(seconds: float) -> float:
-    """Seconds after a request was sent that an answered call is booked at the latest.
+    """Seconds after a request was sent that an answered call is booked at the latest, as far as `Lags` knows.
 
-    It is the way to the provider, as far as it takes longer for one call than for another, for a window of
-    `seconds`.
+    What it does not know is let be a small part of a window of `seconds`.
     """
-    return min(0.25, seconds / 200)
+    return min(0.25, seconds / 500)
+
+
+class Lags:
+    """How much longer than others of its kind a call may have been on its way to the provider; in seconds.
+
+    What the head of a reply took beyond the quickest one was spent on the way there, at the worst. Ways that
+    take equally long for all do not matter, since a window counts from one call to the other.
+    """
+
+    __slots__ = ("_heard", "_quickest")
+
+    MOST = 0.05
+    ENOUGH = 10  # replies after which the quickest is believed to be quick
+
+    def __init__(self) -> None:
+        self._heard = 0
+        self._quickest = inf
+
+    def of(self, took: float) -> float:
+        """The lag of a call whose head came `took` seconds after it was sent."""
+        lag = took - self._quickest if self._heard >= self.ENOUGH else self.MOST
+        self._heard += 1
+        self._quickest = min(self._quickest, took)
+        return min(self.MOST, max(0.0, lag))
 
 
 class Call:

@@ -20,7 +20,7 @@ from itertools import count
 from math import ceil, inf
 
 from panvox.errors import Category, Fault
-from panvox.limits.books import TICK, Book, Call
+from panvox.limits.books import TICK, Book, Call, Lags
 from panvox.limits.hooks import Learner, Pool, Unlearning
 from panvox.limits.line import Lane, Line, Place, State
 from panvox.limits.standings import Entries, Standing, WindowUse, learnt
@@ -428,9 +428,10 @@ class MemoryLimiter:
         """The head of a reply is here."""
         now = self._now()
         permit.call.refused = not reply.accepted
-        permit.call.answered(now, sent=reply.sent)
+        sent = _arrived(permit.lane, reply, now)
+        permit.call.answered(now, sent=sent)
         if self._pool is not None:
-            self._pool.replied(permit.name, sent=reply.sent)
+            self._pool.replied(permit.name, sent=sent)
         if self._learns:
             self._learn_from(permit, reply, now)
         self._look(permit.lane, now)
@@ -584,6 +585,14 @@ def _amounts(usage: Usage) -> tuple[int, int, int, int]:
     """What a call took by the provider's count, in the order of `Call.amounts`."""
     prompt, answer = usage.prompt_tokens, usage.completion_tokens
     return (1, prompt + answer, prompt, answer)
+
+
+def _arrived(lane: Lane, reply: ReplyBegan, now: float) -> float | None:
+    """When a call had arrived at the latest, but for the way that all take; None where nobody knows."""
+    if reply.sent is None:
+        return None
+    took = max(0.0, now - reply.sent)
+    return reply.sent + min(took, lane.lags.of(took) if reply.accepted else Lags.MOST)
 
 
 def _standing(line: Line, now: float) -> Standing:

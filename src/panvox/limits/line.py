@@ -16,7 +16,7 @@ from math import inf
 
 import msgspec
 
-from panvox.limits.books import Book, Call, Wait, What
+from panvox.limits.books import Book, Call, Lags, Wait, What
 from panvox.protocols import Demand, Hold, Limits, Scope
 
 _TICKETS = count(1)  # one for each time that somebody is parked; an entry with an old ticket has gone
@@ -218,17 +218,18 @@ def _is_here(entry: _Entry) -> bool:
 class Lane:
     """Calls that need the same, in the order in which they came; the first is parked, or asks a pool.
 
-    `untold` have not been told why they wait. `learning` are the books that replies teach: a model that has
-    several accounts is learnt of for each by itself.
+    `untold` have not been told why they wait. `lags` knows how late calls arrive. `learning` are the books
+    that replies teach: a model that has several accounts is learnt of for each by itself.
     """
 
-    __slots__ = ("books", "learning", "lines", "parked_at", "places", "untold")
+    __slots__ = ("books", "lags", "learning", "lines", "parked_at", "places", "untold")
 
     def __init__(self, lines: tuple[Line, ...]) -> None:
         self.lines = lines
         self.books = tuple(line.book for line in lines)
         several = any(book.scope.kind == "account model" for book in self.books)
         self.learning = tuple(book for book in self.books if not several or book.scope.kind != "model")
+        self.lags = Lags()
         self.places: OrderedDict[int, Place] = OrderedDict()
         self.parked_at: Line | None = None
         self.untold: dict[int, Place] = {}

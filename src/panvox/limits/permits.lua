@@ -32,7 +32,7 @@ local function slack(length)
 end
 
 local function margin(length)
-  return math.min(LONGEST_SLACK, math.floor(length / 200))
+  return math.min(LONGEST_SLACK, math.floor(length / 500))
 end
 
 local function milliseconds(time)
