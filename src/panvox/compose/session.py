@@ -268,7 +268,7 @@ class Session:
         panels = self._panels_of(entries)
         async with self._till.purse() as purse:
             members = panels.members(selected, calls, heard=self.notes.say, purse=purse)
-            for note in self._till.notes(selected):
+            for note in self._till.notes(selected, {source.provider for source in self._shelf.sources}):
                 self.notes.say(note)
             run = Run(
                 members,
