@@ -37,23 +37,23 @@ PATIENCE = 8  # times the minimum, after which a call counts as failed
 
 PLAN = Plan(
     hosts=(
-        Host(name="wide", allowed=Allowed(500, 60.0, 10), models=(Planned(name="a", calls=100),)),
+        Host(name="wide", allowed=Allowed(500, 60.0, 10), models=(Planned(name="oak", calls=100),)),
         Host(
             name="middle",
             allowed=Allowed(60, 60.0, 5),
-            models=(Planned(name="a", calls=75), Planned(name="b", calls=75)),
+            models=(Planned(name="elm", calls=75), Planned(name="ash", calls=75)),
         ),
         Host(
             name="narrow",
             allowed=Allowed(20, 60.0, 3),
             models=(
-                Planned(name="a", calls=40),
+                Planned(name="fir", calls=40),
                 Planned(name="single", calls=10, allowed=Allowed(4, 60.0, 1)),
             ),
         ),
     )
 )
-"""Three hundred calls. Each answer takes a second of the usual clock."""
+"""Three hundred calls. Each answer takes a second of the usual clock; no model stands in for another."""
 
 
 @dataclass(frozen=True)
