@@ -283,6 +283,16 @@ def test_wrong_settings_are_told_with_file_and_line(tmp_path: Path) -> None:
     assert "panvox.toml:3: run.wiat" in done.stderr
 
 
+def test_what_is_found_out_when_all_is_over_is_said_too(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "panvox").touch()
+    with served(FLEET, tmp_path):
+        done = panvox("ask", "What is 2 + 2?", "-q", cwd=tmp_path, XDG_STATE_HOME=str(tmp_path / "state"))
+    assert done.returncode == 0
+    assert "panvox: warning: what was learnt of limits cannot be kept in " in done.stderr
+    assert "state/panvox/limits.json (File exists): until that can be written" in done.stderr
+
+
 # --- init ---
 
 

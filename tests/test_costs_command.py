@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import subprocess
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +20,7 @@ from panvox.budget import Ceilings, LimitedPurse
 from panvox.messages import Attempt, Identity, Outcome, State
 from panvox.protocols import Want
 from panvox.store import SqlJournal
-from tests.command import panvox
+from tests.command import PANVOX, panvox
 
 DAY = 86_400.0
 
@@ -103,6 +106,30 @@ def test_by_anything_else_the_dearest_or_the_latest_comes_first(by: str, folder:
 def test_bars_are_as_long_as_their_part_of_the_most(folder: Path) -> None:
     done = panvox("costs", "--by", "run", "--plot", cwd=folder)
     assert [line.count("━") for line in done.stdout.splitlines()] == [0, 27, 13, 40]
+
+
+@pytest.mark.parametrize(("width", "longest"), [(140, 40), (80, 28), (60, 8), (59, 0)])
+def test_bars_take_the_room_that_the_figures_leave(width: int, longest: int, folder: Path) -> None:
+    heading, *rows = in_a_terminal("costs", "--by", "run", "--plot", width=width, cwd=folder)
+    assert heading.endswith("an answer"), "what an answer comes to is what one looks for"
+    assert max(row.count("━") for row in rows) == longest
+
+
+def in_a_terminal(*arguments: str, width: int, cwd: Path) -> list[str]:
+    """What the command prints on a terminal of this width, without colours."""
+    reader, writer = os.openpty()
+    environment = {**os.environ, "COLUMNS": str(width), "NO_COLOR": "1", "PAGER": "cat"}  # noqa: TID251 - the cleaned one of the test
+    with subprocess.Popen(
+        [*PANVOX, *arguments], stdout=writer, stderr=subprocess.DEVNULL, cwd=cwd, env=environment
+    ) as process:
+        os.close(writer)
+        said = b""
+        with suppress(OSError):  # which is how the end of a terminal reads
+            while more := os.read(reader, 4096):
+                said += more
+        os.close(reader)
+        assert process.wait() == 0
+    return said.decode().splitlines()
 
 
 def test_json_has_the_same_to_the_last_digit(folder: Path) -> None:

@@ -150,6 +150,7 @@ model openai/gpt-5 (main)  left alone                          50 s  it failed t
     assert "account openai/main" in out
     assert err.startswith("panvox: warning: the Valkey server at valkey://***@127.0.0.1")
     assert "does not tell what is in use" in err
+    assert "start the server, or correct limits.url" in err
 
 
 def test_patterns_show_some_scopes_and_any_model(
@@ -223,6 +224,22 @@ def test_what_was_learnt_of_some_is_forgotten_and_the_rest_is_kept(
     assert [entries.scope for entries in known.entries] == [MODEL]  # what was used stays used
     assert shown("forget", capsys=capsys)[:2] == (0, "account openai/main\n")
     assert shown("forget", capsys=capsys) == (0, "", "nothing was learnt so far\n")
+
+
+def test_a_damaged_file_is_told_of_and_made_anew(
+    file: LearntFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = learnt_limits_file()
+    place.write_text("{broken")
+    code, _, err = shown("forget", "groq", capsys=capsys)
+    assert (code, err.splitlines()[1]) == (
+        2,
+        "panvox: nothing was learnt of groq; no limit is set, used or learnt so far",
+    )
+    code, _, err = shown("forget", capsys=capsys)
+    assert code == 0
+    assert f"cannot be read from {place} (it is damaged); it is learnt anew" in err
+    assert file.load(now=time.time()).problem == ""
 
 
 def test_what_was_never_learnt_cannot_be_forgotten_and_nothing_else_is(

@@ -130,6 +130,20 @@ async def test_a_price_that_nobody_tells_is_set_aside_by_the_ceiling_and_that_is
     assert simulator.stats().total.requests == 0
 
 
+@pytest.mark.parametrize("amount", ["1", "0"])
+async def test_what_is_said_of_money_is_what_comes_about(tmp_path: Path, amount: str) -> None:
+    oak = host("oak")
+    more = f"[budget]\nrun = {amount}\nproviders = {{ oka = 1, oak = 1, openai = 2 }}\n"
+    async with (
+        served(tmp_path, Fleet((oak,)), rows=paid(oak), more=more) as (session, _),
+        session.stream(SUM) as turn,
+    ):
+        notes = [event.text async for event in turn if isinstance(event, Note)]
+    misspelt = "budget.providers limits oka, and no provider is called so: there are oak"
+    assert notes[0] == misspelt, "OpenAI is known, and may just have no key today"
+    assert [note.partition(" tells")[0] for note in notes[1:]] == (["nobody"] if amount == "1" else [])
+
+
 # --- what stand-ins cost ---
 
 

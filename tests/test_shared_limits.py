@@ -539,6 +539,7 @@ async def test_a_socket_on_the_disk_will_do(valkey: Valkey) -> None:
         (lambda url: url.replace("valkey://", "valkeys://"), "cannot be used"),
         (lambda url: url.replace("valkey://", "http://"), "write valkey://HOST:PORT"),
         (lambda url: url + "/0?db=many", "write valkey://HOST:PORT"),
+        (lambda url: url + "/0?patience=3", "what follows its ? means nothing"),
     ],
 )
 async def test_an_address_that_cannot_be_used_is_named_without_its_password(

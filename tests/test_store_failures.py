@@ -179,6 +179,32 @@ async def test_a_read_only_file_can_be_read_and_says_why_it_keeps_nothing(place:
             await journal.forget("before")
 
 
+def test_a_disk_that_takes_nothing_is_told_of_when_the_store_is_made(tmp_path: Path) -> None:
+    place = tmp_path / "new.db"
+    opening = child(
+        """
+        import resource
+        from panvox.errors import StoreError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        async def made():
+            async with SqlJournal.open(Path(sys.argv[1])):
+                pass
+
+        try:
+            asyncio.run(made())
+        except StoreError as error:
+            print(error)
+        """,
+        place,
+    )
+    said, _ = opening.communicate()
+    assert said == (
+        f"The store {place} cannot be opened: the disk fails (disk I/O error). "
+        f"Check it and its free space, or n{ELSEWHERE}.\n"
+    )
+
+
 async def test_a_full_disk_ends_the_keeping_and_not_the_run(place: Path) -> None:
     await make(place)
 

@@ -286,6 +286,7 @@ async def _ask(
         if settings.store.enabled:
             warn(filter(None, [session.store.problem, conversation.problem]))
         warn(filter(None, [session.cache.problem]))
+    warn(session.notes.untold)
     return code
 
 

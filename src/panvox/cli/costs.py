@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from cyclopts import Parameter
+from rich.cells import cell_len
 
 import panvox
-from panvox.cli.columns import Cell, Column
+from panvox.cli import terminal
+from panvox.cli.columns import GAP, Column
 from panvox.cli.exits import Exit
 from panvox.cli.figures import money, plural
 from panvox.cli.models import table
@@ -30,8 +32,8 @@ if TYPE_CHECKING:  # the session brings the store when it opens one
 
 By = Literal["day", "provider", "model", "run", "tag"]
 
-BAR = 40
-"""Cells of the longest bar."""
+BAR, SHORTEST_BAR = 40, 8
+"""Cells of the longest bar, where there is room for it, and of one that still shows something."""
 
 LONGEST = 36_500
 """Days, a hundred years: before that nothing was asked."""
@@ -88,7 +90,10 @@ async def _costs(settings: Settings, form: Form) -> int:
     if found:
         # Days come in their order, runs latest first, everything else by what it cost.
         rows = found[::-1] if form.by == "run" else sorted(found, key=_rank) if form.by != "day" else found
-        table(_columns(form), list(_rows(rows, plot=form.plot)))
+        columns, cells = _columns(form), list(_rows(rows))
+        if form.plot:
+            cells = _with_bars(cells, rows, _room(columns, cells))
+        table(columns, cells)
         print(f"\n{_total(found)}", file=sys.stderr)
     else:
         print(f"nothing was spent in {plural(form.days, 'day')}", file=sys.stderr)
@@ -127,13 +132,12 @@ def _columns(form: Form) -> tuple[Column, ...]:
     )
 
 
-def _rows(costs: Sequence[Cost], *, plot: bool) -> Iterator[tuple[str | Cell, ...]]:
-    most = max(cost.spent for cost in costs)
+def _rows(costs: Sequence[Cost]) -> Iterator[tuple[str, ...]]:
     for cost in costs:
         yield (
             one_line(cost.key) or "-",
             money(cost.spent),
-            _bar(cost.spent, most) if plot else "",
+            "",
             money(cost.held) if cost.held else "",
             f"{cost.calls:,}",
             f"{cost.answers:,}",
@@ -141,9 +145,30 @@ def _rows(costs: Sequence[Cost], *, plot: bool) -> Iterator[tuple[str | Cell, ..
         )
 
 
-def _bar(spent: Decimal, most: Decimal) -> str:
+def _room(columns: Sequence[Column], rows: Sequence[tuple[str, ...]]) -> int:
+    """Cells that the other columns leave for the longest bar; none where that would show nothing."""
+    width = terminal.width()
+    if width is None:
+        return BAR
+    texts = [[row[index] for row in rows] for index in range(len(columns))]
+    wide = [
+        max(len(column.title), *map(cell_len, cells))
+        for column, cells in zip(columns, texts, strict=True)
+        if any(cells)
+    ]
+    room = width - sum(wide) - len(GAP) * len(wide)
+    return min(BAR, room) if room >= SHORTEST_BAR else 0
+
+
+def _with_bars(rows: Sequence[tuple[str, ...]], costs: Sequence[Cost], room: int) -> list[tuple[str, ...]]:
+    most = max(cost.spent for cost in costs)
+    bars = (_bar(cost.spent, most, room) for cost in costs)
+    return [(*row[:2], bar, *row[3:]) for row, bar in zip(rows, bars, strict=True)]
+
+
+def _bar(spent: Decimal, most: Decimal, room: int) -> str:
     """What was spent, as a part of the most; what is not nothing can be seen."""
-    return "━" * max(1, round(BAR * spent / most)) if spent else ""
+    return "━" * max(1, round(room * spent / most)) if spent and room else ""
 
 
 def _total(costs: Sequence[Cost]) -> str:

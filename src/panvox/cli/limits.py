@@ -113,12 +113,14 @@ def forget(
     What was used up stays known: providers do not forget it either.
     """
     file = LearntFile(learnt_limits_file(), max_age=load_settings(settings).limits.max_age)
-    learnt = list(file.load(now=time.time()).lessons)
+    known = file.load(now=time.time())
+    warn(filter(None, [known.problem]))
+    learnt = list(known.lessons)
     gone = [each for each in learnt if not scope or any(_fits(each, pattern) for pattern in scope)]
     for pattern in scope:
         if not any(_fits(each, pattern) for each in learnt):
             raise UsageError(f"nothing was learnt of {pattern}; {_meant(pattern, learnt)}")
-    if gone and (problem := file.forget(gone)):
+    if (gone or known.problem) and (problem := file.forget(gone)):
         raise PanvoxError(problem)
     for each in gone:
         print(one_line(str(each)))
@@ -228,7 +230,7 @@ def _meant(pattern: str, scopes: Iterable[Scope]) -> str:
     names = sorted({scope.name for scope in scopes})
     if near := get_close_matches(pattern, names, n=1):
         return f"did you mean {near[0]}?"
-    return f"there are {', '.join(names[:20])}" if names else "nothing is limited, and nothing was learnt"
+    return f"there are {', '.join(names[:20])}" if names else "no limit is set, used or learnt so far"
 
 
 def _place(scope: Scope) -> tuple[str, int, str]:

@@ -86,6 +86,12 @@ class Notes:
     def __init__(self) -> None:
         self._turns: list[Turn] = []
         self._untold: dict[str, None] = {}
+        self._told: set[str] = set()
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """What no turn was there to be told, the last of it said while the session closed."""
+        return tuple(text for text in self._untold if text not in self._told)
 
     def say(self, text: str) -> None:
         """Tell everybody who listens, or the next who does."""
@@ -93,12 +99,14 @@ class Notes:
             self._untold[text] = None
         for turn in self._turns:
             turn.note(text)
+            self._told.add(text)
 
     @contextmanager
     def told_to(self, turn: Turn) -> Iterator[None]:
         """`turn` listens while inside."""
         for text in self._untold:
             turn.note(text)
+        self._told |= self._untold.keys()
         self._untold.clear()
         self._turns.append(turn)
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from panvox.catalog.entries import Entry
 from panvox.errors import StoreError
 from panvox.limits.estimates import Estimates
 from panvox.messages import Prompt
-from panvox.settings import Settings
+from panvox.settings import VENDORS, Settings
 from panvox.store import NullJournal, SqlJournal
 
 NAMED = 3
@@ -45,11 +45,21 @@ class Till:
         if self._lengths is None and any(not entry.free for entry in entries):
             self._lengths = await self._learnt()
 
-    def notes(self, entries: Sequence[Entry]) -> Iterator[str]:
-        """What people have to know of the money before `entries` are asked, as sentences."""
+    def notes(self, entries: Sequence[Entry], providers: Collection[str]) -> Iterator[str]:
+        """What people have to know of the money before `entries` are asked, as sentences.
+
+        `providers` are those that there are. A limit for a vendor whose key is not there today is none of a
+        misspelt name.
+        """
+        nobody = [name for name in self._settings.providers if name not in {*providers, *VENDORS}]
+        if nobody:
+            yield (
+                f"budget.providers limits {', '.join(nobody)}, and no provider is called so: "
+                f"there are {', '.join(sorted(providers))}"
+            )
         paid = [entry for entry in entries if not entry.free]
         unknown = [entry.name for entry in paid if not is_priced(entry.reserve)]
-        if unknown:
+        if unknown and self._settings.run != 0:
             more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
             yield (
                 f"nobody tells what {', '.join(unknown[:NAMED])}{more} may cost: "

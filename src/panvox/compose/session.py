@@ -285,7 +285,7 @@ class Session:
         panels, notes = self._panels_of(entries), Notes()
         async with self._till.purse() as purse:
             members = panels.members(selected, calls, heard=notes.say, purse=purse)
-            for note in self._till.notes(selected):
+            for note in self._till.notes(selected, {source.provider for source in self._shelf.sources}):
                 notes.say(note)
             run = Run(
                 members,

@@ -180,7 +180,10 @@ class LearntFile:
                 known = change(self._read())
                 self._write(msgspec.json.encode(_document(known)))
         except OSError as error:
-            return f"what was learnt of limits cannot be kept in {self._path} ({error.strerror})"
+            return (
+                f"what was learnt of limits cannot be kept in {self._path} ({error.strerror}): "
+                "until that can be written, it is learnt anew each time"
+            )
         return ""
 
     def _write(self, data: bytes) -> None:

@@ -40,7 +40,8 @@ async def look(url: str, limits: Mapping[Scope, Limits]) -> Look:
             return Look(standings=standing, marks=await line.marks())
     except trouble as error:
         return Look(
-            problem=f"the Valkey server at {line.address} does not tell what is in use: {words_of(error)}"
+            problem=f"the Valkey server at {line.address} does not tell what is in use: {words_of(error)}. "
+            "What this machine knows is shown; start the server, or correct limits.url"
         )
     finally:
         await line.aclose()

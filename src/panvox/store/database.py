@@ -73,7 +73,7 @@ def prepare(url: URL, *, patience: float) -> Engine:
         revision = _revision(engine)
         if revision != schema.REVISION:
             _upgrade(engine, revision)
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(f"The store {name(url)} cannot be opened: {explain(error)}") from error
     # Only now: a migration that makes a table anew must not delete what belongs to its rows.
     event.listen(engine, "connect", _set_pragmas)
@@ -178,7 +178,7 @@ async def write(engine: AsyncEngine, work: Callable[[Connection], None], *, pati
                 await connection.run_sync(work)
         except OperationalError as error:
             # The lock is taken first, so that nothing has been done when it is not to be had.
-            if _code(error) != sqlite3.SQLITE_BUSY or clock() >= deadline:
+            if _code(error.orig) != sqlite3.SQLITE_BUSY or clock() >= deadline:
                 raise
         else:
             return
@@ -210,17 +210,19 @@ _TROUBLES = {
 def explain(error: Exception) -> str:
     """What is wrong with the database and what to do, to go after a colon; never holds what was written."""
     match error:
-        case DBAPIError():
+        case DBAPIError() if error.orig is not None:
+            return explain(error.orig)
+        case sqlite3.Error():
             trouble, remedy = _TROUBLES.get(
                 _code(error), ("it cannot be used", f"Check the file, or {_ELSEWHERE}")
             )
-            return f"{trouble} ({error.orig}). {remedy}."
+            return f"{trouble} ({error}). {remedy}."
         case OSError():
             return f"{error.strerror or error} ({error.filename}). {_ELSEWHERE.capitalize()}."
         case _:
             return f"{type(error).__name__}: {error}. This is a defect in panvox; please report it."
 
 
-def _code(error: DBAPIError) -> int:
+def _code(error: BaseException | None) -> int:
     """SQLite's primary code; the upper bytes tell of details."""
-    return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
