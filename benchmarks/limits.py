@@ -179,8 +179,7 @@ reading of a limit; real providers forgive some of what counts as a violation he
 same limits, as far as they have a place for them: LiteLLM's windows last a minute and cannot be shorter, so
 it is told the rate. Much of the others' time goes to the model that takes one call at a time: behind
 semaphores its calls queue anew with each turn. Refusals tell when to come back, to the millisecond; calls
-that are not answered within {patience} times the minimum have failed. Headers speak of a minute by their
-names, and here a minute is six seconds: who believes them, as panvox does, is ten times slower than need be.
+that are not answered within {patience} times the minimum have failed.
 """
 
 FORMULA = """
