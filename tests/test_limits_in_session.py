@@ -402,9 +402,7 @@ async def test_slots_that_the_settings_add_let_waiting_calls_out_and_fewer_hold_
             assert taken(session) == (5, 1)  # who is on the way is not called back
             turn.stop()
             notes = [event.text async for event in turn if isinstance(event, Note)]
-        assert notes == [
-            "the settings have changed and are in force: limits at once, the rest for what is asked next"
-        ]
+        assert notes == ["the settings have changed: limits hold at once, the rest for what is asked next"]
         await idle(simulator)
         await all_given_back(session)
         async with session.stream("What is 1 + 1?", fallback=False):

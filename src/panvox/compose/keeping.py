@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from panvox.compose.beside import beside
 from panvox.limits.configured import Overrides, limits_of
 from panvox.limits.defaults import defaults
 from panvox.limits.estimates import Estimates
@@ -176,18 +177,11 @@ async def _written_down(
             await asyncio.sleep(_OFTEN)
             await write(keeping.live())
 
-    error: BaseException | None = None
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(go_on(), name="limits on the disk")
-        try:
+    try:
+        async with beside(go_on(), "limits on the disk"):
             yield
-        except BaseException as raised:  # noqa: ASYNC103, BLE001 - raised again outside the task group
-            error = raised
-        finally:
-            task.cancel()
-    await write()
-    if error is not None:
-        raise error
+    finally:
+        await write()
 
 
 @asynccontextmanager

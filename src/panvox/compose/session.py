@@ -120,9 +120,7 @@ class Session:
         self.settings = settings
         self._till.configure(settings)
         self._stack, self._panels = self._new_stack(), None
-        self.notes.say(
-            "the settings have changed and are in force: limits at once, the rest for what is asked next"
-        )
+        self.notes.say("the settings have changed: limits hold at once, the rest for what is asked next")
 
     def _new_stack(self) -> Stack:
         return Stack(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from panvox.compose.beside import beside
 from panvox.settings import Settings
 from panvox.settings.watching import watch
 
@@ -35,14 +36,5 @@ async def watched(
                 f"again: {type(error).__name__}: {error}"
             )
 
-    error: BaseException | None = None
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(follow(), name="settings files")
-        try:
-            yield
-        except BaseException as raised:  # noqa: ASYNC103, BLE001 - raised again outside the task group
-            error = raised
-        finally:
-            task.cancel()
-    if error is not None:
-        raise error
+    async with beside(follow(), "settings files"):
+        yield

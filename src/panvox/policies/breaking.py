@@ -16,6 +16,7 @@ from panvox.errors import CircuitOpen, Failure, Fault, Internal, TimedOut
 from panvox.messages import End, Event, Prompt, Waiting
 from panvox.policies.circuit import PROBE_LIMIT, Circuit, CircuitRule, CircuitState
 from panvox.policies.pauses import in_short
+from panvox.policies.policy import Policy
 from panvox.protocols import Model
 
 PROBE = Prompt.of("What is the capital of France? Answer in one word.", max_tokens=16)
@@ -162,22 +163,17 @@ class Breakers:
             return 0.0
 
 
-class Breaking:
-    """A `Model` that is not asked while its circuit is open: then `CircuitOpen` is raised at once."""
+class Breaking(Policy):
+    """A `Model` that is not asked while its circuit is open: then `CircuitOpen` is raised at once.
+
+    Its `wait` is the time until the model is tried again.
+    """
 
     def __init__(self, model: Model, circuit: Circuit, breakers: Breakers) -> None:
         self.name = model.name
         self._model = model
         self._circuit = circuit
         self._breakers = breakers
-
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """Ask; see `Model`. Raises `CircuitOpen`, whose `wait` is the time until it is tried again."""
-        async with AsyncExitStack() as stack:
-            events = self._events(prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
 
     async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
         clock = asyncio.get_running_loop().time

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
@@ -37,6 +37,7 @@ from panvox.messages import (
     UsageReport,
 )
 from panvox.policies.flights import Flight, Flights
+from panvox.policies.policy import Policy
 from panvox.protocols import Cache, Model
 
 __all__ = ["Cached", "Flights", "request_key"]
@@ -53,7 +54,7 @@ _ANEW = "another call that asked the same was given up, and with it what it had 
 _FREE = AttemptEnded(cost=Decimal(0), cached=True)
 
 
-class Cached:
+class Cached(Policy):
     """A `Model` that gives the answer again that `model` gave to exactly the same prompt.
 
     `identity` is who answers. `mark` tells what else an answer depends on, such as the address and the
@@ -90,16 +91,8 @@ class Cached:
     def __repr__(self) -> str:
         return f"Cached({self._model!r}, scope={self._scope!r}, fresh={self._fresh})"
 
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """Ask, or hear it again; see `Model`."""
-        async with AsyncExitStack() as stack:
-            key = request_key(prompt, model=self._identity.name, mark=self._mark, scope=self._scope)
-            events = self._events(key, prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
-
-    async def _events(self, key: bytes, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
+    async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
+        key = request_key(prompt, model=self._identity.name, mark=self._mark, scope=self._scope)
         asked = key + b"fresh" if self._fresh else key
         while (flight := self._flights.find(asked)) is not None:
             heard = 0

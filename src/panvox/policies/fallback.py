@@ -14,8 +14,8 @@ than the first, unless that has failed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
@@ -24,6 +24,7 @@ from panvox.deadline import remaining
 from panvox.errors import Failure, Fault, failure_from
 from panvox.messages import Event, Identity, Prompt, Restarted, Waiting
 from panvox.policies.pauses import RetryBudget, Rule, in_short, leaves_a_trace, passing
+from panvox.policies.policy import Policy
 from panvox.protocols import Model
 
 Cost = Callable[[Prompt], Decimal | None] | Decimal | None
@@ -142,7 +143,7 @@ class Ceiling:
         return ""
 
 
-class Fallback:
+class Fallback(Policy):
     """A `Model` out of a chain of them, the preferred one first; it is called like that one.
 
     `heard` is told, in a sentence, of each model that stands in, and of each that does not for its cost.
@@ -169,14 +170,6 @@ class Fallback:
         self._heard = heard
         self._budget = budget
         self._chance = chance or Random()  # noqa: S311 - pauses are no secrets
-
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """Ask; see `Model`."""
-        async with AsyncExitStack() as stack:
-            events = self._events(prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
 
     async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
         way = _Way(self._links, prompt, ceiling=self._ceiling, budget=self._budget, chance=self._chance)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack
 from math import inf
 
 from panvox.errors import Category, Failure, Fault, Owner, Retry, failure_from
 from panvox.keys import Key, KeyPool
 from panvox.messages import Event, Prompt, Reasoning, Restarted, Text, ToolCallDelta, Waiting
+from panvox.policies.policy import Policy
 from panvox.protocols import Model
 
 
-class Keyed:
+class Keyed(Policy):
     """A `Model` that asks one of `models`, by the label of the key that `pool` picks.
 
     A failure that another key may not meet is met with another key at once, and with none twice in one call;
@@ -37,14 +38,6 @@ class Keyed:
 
     def __repr__(self) -> str:
         return f"Keyed({self.name!r}, {list(self._models)})"
-
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """Ask with the keys that there are; see `Model`."""
-        async with AsyncExitStack() as stack:
-            events = self._events(prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
 
     async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
         key = self._key(but=frozenset(), after=None)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack
 
 from panvox.deadline import remaining
 from panvox.errors import Failure, Owner, RateLimited, TooLarge
 from panvox.limits.estimates import Estimates
 from panvox.messages import End, Event, Prompt, ReplyBegan, Usage, UsageReport, Waiting
+from panvox.policies.policy import Policy
 from panvox.protocols import Demand, Hold, Limiter, Model, Permit, Scope
 
 TOLD = 0.25
 """Seconds of a wait that is worth telling: nobody sees a shorter one."""
 
 
-class Limited:
+class Limited(Policy):
     """A model that is asked only with a permit for all of `scopes`, the narrowest first.
 
     Raises `TooLarge` for a prompt that no limit can ever let pass, and `RateLimited` as soon as it is certain
@@ -31,14 +32,6 @@ class Limited:
         self._limiter = limiter
         self._scopes = tuple(scopes)
         self._estimates = estimates
-
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """See `Model`."""
-        async with AsyncExitStack() as stack:
-            events = self._events(prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
 
     async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
         call = _Call(self._limiter.permit(self._demand(prompt)))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack
 from decimal import Decimal
 
 from panvox.errors import Failure
 from panvox.messages import AttemptBegan, AttemptEnded, End, Event, Identity, Prompt, Usage, UsageReport
+from panvox.policies.policy import Policy
 from panvox.protocols import Model
 
 Price = Callable[[Usage], Decimal | None]
 """USD of what was used; None where nobody knows."""
 
 
-class Metered:
+class Metered(Policy):
     """A model whose calls are told of, from `AttemptBegan` to `AttemptEnded`, which comes before the `End`.
 
     What an attempt cost is what the provider says; where it does not, `price` says it.
@@ -25,14 +26,6 @@ class Metered:
         self._model = model
         self._began = AttemptBegan(identity, key)
         self._price = price
-
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """See `Model`."""
-        async with AsyncExitStack() as stack:
-            events = self._events(prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
 
     async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
         yield self._began

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 from panvox.errors import OutOfMoney, Owner, Retry
 from panvox.messages import Event, Prompt
+from panvox.policies.policy import Policy
 from panvox.protocols import Model, Refusal
 
 TopUp = Callable[[Prompt], Awaitable[Refusal | None]]
 """Sets aside what a prompt costs beyond what is set aside already; gives the reason where it cannot."""
 
 
-class Paying:
+class Paying(Policy):
     """A model that is asked when its money is set aside; else `OutOfMoney` says which limit forbids it."""
 
     def __init__(self, model: Model, top_up: TopUp) -> None:
         self.name = model.name
         self._model = model
         self._top_up = top_up
-
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """See `Model`."""
-        async with AsyncExitStack() as stack:
-            events = self._events(prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
 
     async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
         refusal = await self._top_up(prompt)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from itertools import count
 from random import Random
 
@@ -12,10 +12,11 @@ from panvox.deadline import remaining
 from panvox.errors import Failure, Fault
 from panvox.messages import Event, Prompt, Restarted, Waiting
 from panvox.policies.pauses import RetryBudget, Rule, in_short, leaves_a_trace
+from panvox.policies.policy import Policy
 from panvox.protocols import Model
 
 
-class Retrying:
+class Retrying(Policy):
     """A `Model` that asks another one again, as `rule` allows and `budget` has retries left for `provider`.
 
     Each attempt is a stream of its own, and the last one is closed before the pause. A pause that would
@@ -37,14 +38,6 @@ class Retrying:
         self._budget = budget
         self._provider = provider
         self._chance = chance or Random()  # noqa: S311 - pauses are no secrets
-
-    @asynccontextmanager
-    async def stream(self, prompt: Prompt) -> AsyncIterator[AsyncIterator[Event]]:
-        """Ask; see `Model`."""
-        async with AsyncExitStack() as stack:
-            events = self._events(prompt, stack)
-            stack.push_async_callback(events.aclose)
-            yield events
 
     async def _events(self, prompt: Prompt, stack: AsyncExitStack) -> AsyncGenerator[Event, None]:
         self._budget.called(self._provider, asyncio.get_running_loop().time())
