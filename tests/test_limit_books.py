@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.limits.books import GRACE, LATEST, PASSES, PATIENCE, TICK, Book, Call, Lags, Log, margin
+from panvox.limits.books import GRACE, LATEST, PASSES, PATIENCE, TICK, Book, Call
+from panvox.limits.windows import Lags, Log, margin
 from panvox.protocols import Demand, Limits, Scope, Window
 
 SCOPE = Scope("account", "openai/main")

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from panvox.errors import Fault, RateLimited, TimedOut, Unreachable
 from panvox.limits import MemoryLimiter
-from panvox.limits.books import GRACE, LATEST, PASSES, Book, Call, Lags, margin, slack
+from panvox.limits.books import GRACE, LATEST, PASSES, Book, Call
 from panvox.limits.learning import AT_ONCE, START, Learning
 from panvox.limits.limiter import MemoryPermit
 from panvox.limits.line import State
+from panvox.limits.windows import Lags, margin, slack
 from panvox.messages import Rate, ReplyBegan, Usage
 from panvox.protocols import Demand, Hold, Limits, Scope, Unit, Window
 

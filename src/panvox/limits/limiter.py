@@ -20,10 +20,11 @@ from itertools import count
 from math import ceil, inf
 
 from panvox.errors import Category, Fault
-from panvox.limits.books import TICK, Book, Call, Lags
+from panvox.limits.books import TICK, Book, Call
 from panvox.limits.hooks import Learner, Pool, Unlearning
 from panvox.limits.line import Lane, Line, Place, State
 from panvox.limits.standings import Entries, Standing, WindowUse, learnt
+from panvox.limits.windows import Lags
 from panvox.messages import ReplyBegan, Usage
 from panvox.protocols import Demand, Hold, Limits, Scope, Unit, Window
 

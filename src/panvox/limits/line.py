@@ -16,7 +16,8 @@ from math import inf
 
 import msgspec
 
-from panvox.limits.books import Book, Call, Lags, Wait, What
+from panvox.limits.books import Book, Call, Wait, What
+from panvox.limits.windows import Lags
 from panvox.protocols import Demand, Hold, Limits, Scope
 
 _TICKETS = count(1)  # one for each time that somebody is parked; an entry with an old ticket has gone
