@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.budget.prices import cost_of, expected_cost, expected_length, spent_on
-from panvox.messages import Answer, Attempt, Identity, Outcome, State, Usage
+from panvox.budget.prices import cost_of, expected_cost, spent_on
+from panvox.catalog.entries import Entry
+from panvox.compose.money import Till
+from panvox.limits.estimates import Estimates
+from panvox.messages import Answer, Attempt, Identity, Outcome, Prompt, State, Usage
 from panvox.protocols import Prices
+from panvox.settings import Settings
+from panvox.store import NullJournal
 
 PRICES = Prices(input=2.5, output=10.0, cached=0.25, reasoning=12.0, request=0.005)
 UNKNOWN = Decimal(15)
@@ -44,22 +49,6 @@ def test_a_cost_that_nobody_can_tell_is_none_and_a_free_call_costs_nothing() -> 
     usage = Usage(prompt_tokens=100, completion_tokens=100)
     assert cost_of(usage, Prices(input=1.0)) is None
     assert cost_of(usage, Prices(), free=True) == 0
-
-
-@pytest.mark.parametrize(
-    ("wanted", "learnt", "most", "tokens"),
-    [
-        (None, None, None, 1_000),
-        (None, 200.5, None, 301),
-        (50, 200.5, None, 50),
-        (None, 200.5, 128, 128),
-        (4_096, None, 512, 512),
-    ],
-)
-def test_an_answer_is_as_long_as_the_prompt_allows_or_experience_says(
-    wanted: int | None, learnt: float | None, most: int | None, tokens: int
-) -> None:
-    assert expected_length(wanted=wanted, learnt=learnt, most=most) == tokens
 
 
 def expected(reserve: Prices) -> Decimal:
@@ -137,3 +126,26 @@ def test_what_was_refused_costs_nothing_and_what_was_cut_off_may_have_cost_anyth
     outcome: Outcome, spent: str | None
 ) -> None:
     assert spent_on(outcome) == (None if spent is None else Decimal(spent))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seen", "most", "tokens"),
+    [
+        (None, None, None, 1_000),
+        (None, 200, None, 300),
+        (50, 200, None, 50),
+        (4_000, 200, None, 4_000),
+        (None, 200, 128, 128),
+        (4_096, None, 512, 512),
+    ],
+)
+def test_an_answer_is_as_long_as_the_prompt_allows_or_experience_says(
+    wanted: int | None, seen: int | None, most: int | None, tokens: int
+) -> None:
+    estimates, prompt = Estimates(), Prompt.of("?", max_tokens=wanted)
+    if seen is not None:
+        estimates.learn("p/m", prompt, Usage(completion_tokens=seen))
+    prices = Prices(input=0.0, output=1_000_000.0)
+    entry = Entry(name="p/m", provider="p", model="m", lineage="m", max_output=most, reserve=prices)
+    till = Till(Settings(), NullJournal("not kept"), estimates)
+    assert till.cost(entry, prompt) == tokens

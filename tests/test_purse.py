@@ -504,9 +504,3 @@ async def test_amounts_are_exact_below_a_billionth_and_never_rounded_down(place:
             await one.settle([answered("a", "0.0000000001234")])
         assert (await sums(journal.money)).day == Decimal("0.00000001")
     assert rows(place, "SELECT DISTINCT spent FROM spendings") == [("1.234E-10",)]
-
-
-async def test_lengths_of_answers_are_learnt_from_what_is_kept(place: Path) -> None:
-    async with SqlJournal.open(place) as journal:
-        await keep(journal, "run")
-        assert await journal.money.lengths() == {"cloud/model-0": 3.0}

@@ -7,7 +7,7 @@ account ─► the purse of a run, over a book: the store, or memory
 
 from panvox.budget.account import Book, LimitedPurse
 from panvox.budget.memory import MemoryBook
-from panvox.budget.prices import cost_of, expected_cost, expected_length
+from panvox.budget.prices import cost_of, expected_cost
 from panvox.budget.purse import Ceilings
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "MemoryBook",
     "cost_of",
     "expected_cost",
-    "expected_length",
 ]

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 
 from panvox.messages import Outcome, State, Usage
 from panvox.protocols import Prices
-
-USUAL_LENGTH = 1_000
-"""Tokens of an answer where neither the prompt nor experience says otherwise: a long page of text."""
-
-MARGIN = 1.5
-"""Answers are expected to be so many times as long as they were on average: half of them are longer."""
 
 _MILLION = Decimal(1_000_000)
 _NOTHING = Decimal(0)
@@ -21,17 +14,6 @@ _MAY_HAVE_COST = frozenset(
     {State.ANSWERED, State.CANCELLED, State.INTERRUPTED, State.TIMED_OUT, State.TRUNCATED}
 )
 """Attempts that a provider may charge for: it was at work when they ended."""
-
-
-def expected_length(*, wanted: int | None, learnt: float | None, most: int | None) -> int:
-    """Tokens that an answer is expected to have.
-
-    `wanted` is what the prompt allows, `learnt` what answers of the model had on average, `most` what it can
-    write at all.
-    """
-    usual = USUAL_LENGTH if learnt is None else math.ceil(learnt * MARGIN)
-    tokens = usual if wanted is None else wanted
-    return tokens if most is None else min(tokens, most)
 
 
 def expected_cost(

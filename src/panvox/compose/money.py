@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 
-from panvox.budget import Book, Ceilings, LimitedPurse, MemoryBook, expected_cost, expected_length
+from panvox.budget import Book, Ceilings, LimitedPurse, MemoryBook, expected_cost
 from panvox.budget.prices import is_priced
 from panvox.budget.purse import dollars
 from panvox.catalog.entries import Entry
-from panvox.errors import StoreError
 from panvox.limits.estimates import Estimates
 from panvox.messages import Prompt
 from panvox.settings import VENDORS, Settings
@@ -29,7 +28,6 @@ class Till:
         self._estimates = estimates
         self._book: Book = store.money if isinstance(store, SqlJournal) else MemoryBook()
         self._unknown_price = Decimal(str(settings.budget.unknown_price))
-        self._lengths: Mapping[str, float] | None = None
 
     def purse(self) -> AbstractAsyncContextManager[LimitedPurse]:
         """The purse of one run."""
@@ -39,11 +37,6 @@ class Till:
         """Other limits for runs that begin from now on."""
         self._settings = settings.budget
         self._unknown_price = Decimal(str(settings.budget.unknown_price))
-
-    async def prepare(self, entries: Sequence[Entry]) -> None:
-        """Look up how long answers were, where any of `entries` costs money by their length."""
-        if self._lengths is None and any(not entry.free for entry in entries):
-            self._lengths = await self._learnt()
 
     def notes(self, entries: Sequence[Entry], providers: Collection[str]) -> Iterator[str]:
         """What people have to know of the money before `entries` are asked, as sentences.
@@ -72,21 +65,15 @@ class Till:
                 f"hold beyond it: {self._store.problem}"
             )
 
-    async def _learnt(self) -> Mapping[str, float]:
-        try:
-            return await self._store.money.lengths()
-        except StoreError:
-            return {}
-
     def cost(self, entry: Entry, prompt: Prompt) -> Decimal:
         """USD that asking an entry may cost, by the highest price that anybody claims; 0 for a free one."""
         if entry.free:
             return Decimal(0)
-        tokens, _ = self._estimates.of(entry.name, prompt)
-        learnt = (self._lengths or {}).get(entry.name)
+        tokens, usual = self._estimates.of(entry.name, prompt)
+        answer = prompt.max_tokens or usual  # all that is allowed may be used
         return expected_cost(
             entry.reserve,
             input_tokens=tokens,
-            output_tokens=expected_length(wanted=prompt.max_tokens, learnt=learnt, most=entry.max_output),
+            output_tokens=answer if entry.max_output is None else min(answer, entry.max_output),
             unknown_price=self._unknown_price,
         )

@@ -279,7 +279,6 @@ class Session:
         )
         selected = await self._selected(models or (names_in(stored) if stored else ()), calling)
         entries = (await self.catalogue()).entries
-        await self._till.prepare(entries)
         panels, notes = self._panels_of(entries), Notes()
         async with self._till.purse() as purse:
             members = panels.members(selected, calls, heard=notes.say, purse=purse)

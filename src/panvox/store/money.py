@@ -28,13 +28,10 @@ from sqlalchemy import (
 )
 
 from panvox.store import database
-from panvox.store.schema import answers, spendings
+from panvox.store.schema import spendings
 
 By = Literal["day", "provider", "model", "run", "tag"]
 """What costs are added up by."""
-
-RECENT = 20_000
-"""How many answers, the latest, lengths are learnt from: more cost time before each prompt."""
 
 LOST = 3_600.0
 """Seconds after which money that is set aside is shown as spent.
@@ -134,10 +131,6 @@ class Money:
         """What was spent from the day `since` on, in the order of the keys; `now` in seconds since 1970."""
         return await asyncio.to_thread(database.read, self._engine, partial(_costs, by, since, now))
 
-    async def lengths(self) -> Mapping[str, float]:
-        """Tokens that answers of each member had on average, those of thinking included."""
-        return await asyncio.to_thread(database.read, self._engine, _lengths)
-
 
 def billionths(amount: Decimal) -> int:
     """USD as a whole number, never too low."""
@@ -228,13 +221,3 @@ def _costs(by: By, since: str, now: float, connection: Connection) -> list[Cost]
         Cost(key=str(key), spent=dollars(spent), held=dollars(held), calls=calls, answers=answers)
         for key, spent, held, calls, answers in connection.execute(query)
     ]
-
-
-def _lengths(connection: Connection) -> dict[str, float]:
-    known = answers.c.completion_tokens > 0, answers.c.finish.is_not(None)
-    latest = (
-        select(answers.c.member, answers.c.completion_tokens).where(*known).order_by(answers.c.run.desc())
-    )
-    recent = latest.limit(RECENT).subquery()
-    query = select(recent.c.member, func.avg(recent.c.completion_tokens)).group_by(recent.c.member)
-    return {str(member): float(tokens) for member, tokens in connection.execute(query)}
