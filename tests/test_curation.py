@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from panvox.curation import Curator, extract
 from panvox.curation.centre import most_central, words
-from panvox.messages import Answer, Finish, Identity, Outcome, State, ToolCall, Verdict
+from panvox.messages import Answer, Finish, Identity, Outcome, State, ToolCall
+from panvox.verdicts import Verdict
 
 CAPITAL = "What is the capital of France?"
 EGGS = "How many eggs has she left?"

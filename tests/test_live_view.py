@@ -35,10 +35,10 @@ from panvox.messages import (
     RunStarted,
     State,
     Usage,
-    Verdict,
     VerdictChanged,
     WaitMet,
 )
+from panvox.verdicts import Verdict
 
 QUESTION = "What is the capital of Australia?"
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31mtext\u202egnp.exe\r\n\x00\x07\x1b_secret\x1b\\end"

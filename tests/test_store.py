@@ -23,7 +23,6 @@ from panvox.messages import (
     Answer,
     Attempt,
     Finish,
-    Group,
     Identity,
     Outcome,
     Prompt,
@@ -31,10 +30,10 @@ from panvox.messages import (
     State,
     ToolCall,
     Usage,
-    Verdict,
 )
 from panvox.protocols import Journal
 from panvox.store import NullJournal, RunSummary, SqlJournal, StoredTurn, default_path, open_journal, schema
+from panvox.verdicts import Group, Verdict
 
 PANEL = tuple(
     Identity(name=f"cloud/model-{number}", provider="cloud", model=f"model-{number}", lineage="model")

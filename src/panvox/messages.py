@@ -1,4 +1,4 @@
-"""The values that travel: prompts down, events up, answers, outcomes and verdicts.
+"""The values that travel: prompts down, events up, answers and outcomes.
 
 Everything here is frozen, typed and can be written as JSON by msgspec. Nothing here waits, reads or writes.
 
@@ -17,6 +17,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from panvox.errors import Category, Fault
+from panvox.verdicts import Verdict
 
 # --- prompts ---------------------------------------------------------------------------------------
 
@@ -439,48 +440,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             return sum(known, Decimal(0))
         usage = self.answer.usage if self.answer else None
         return usage.cost if usage else None
-
-
-# --- verdicts --------------------------------------------------------------------------------------
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Members that gave the same answer.
-
-    `answer` is the extracted answer as people read it, or an excerpt where none could be read
-    (`extracted` is then false). Every lineage has one vote, divided among its members that answered:
-    `votes` is their sum, `share` its part of all votes given.
-    """
-
-    answer: str
-    extracted: bool
-    members: tuple[str, ...]
-    votes: float
-    share: float
-    representative: str
-
-
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the answers amount to. Groups come largest first; the minority is kept.
-
-    `consensus` is the answer of the leading group if more than half of all votes given are in it and at
-    least two members gave it, else None. `best` and `fastest` are member names; `best` stands for the
-    leading group, or is the most central answer where no two could be compared. `lineages` counts the
-    different weights that answered. `asked` never shrinks.
-    """
-
-    asked: int
-    answered: int
-    lineages: int = 0
-    groups: tuple[Group, ...] = ()
-    consensus: str | None = None
-    best: str | None = None
-    fastest: str | None = None
-
-    @property
-    def leading(self) -> Group | None:
-        """The largest group."""
-        return self.groups[0] if self.groups else None
 
 
 # --- events of a run -------------------------------------------------------------------------------

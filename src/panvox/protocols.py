@@ -6,12 +6,16 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from panvox.errors import Failure, Fault
 from panvox.messages import Answer, Event, Identity, Outcome, Prompt, Rate, ReplyBegan, RunEnded, Usage
+
+if TYPE_CHECKING:  # a tenth of a second, for one annotation
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @runtime_checkable
@@ -463,4 +467,17 @@ class Cache(Protocol):
 
     async def put(self, key: bytes, answer: Answer) -> None:
         """Keep `answer`, in the place of what was there."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors that are near where the texts mean the same."""
+
+    @property
+    def name(self) -> str:
+        """Which one it is; vectors of different embedders cannot be compared."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row of length 1 for each text; zeros for one without words. Takes CPU time alone."""
         ...

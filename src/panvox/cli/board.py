@@ -23,10 +23,10 @@ from panvox.messages import (
     RunEvent,
     RunStarted,
     State,
-    Verdict,
     VerdictChanged,
     WaitMet,
 )
+from panvox.verdicts import Verdict
 
 TAIL = 600
 """Characters of an answer that are kept to be shown: two of the widest windows."""

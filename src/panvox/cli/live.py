@@ -22,7 +22,8 @@ from rich.text import Text
 from panvox.cli.board import Board, Row
 from panvox.cli.figures import money, percent, plural, seconds, short, votes
 from panvox.cli.text import json_line, one_line, shorten
-from panvox.messages import MemberEnded, MemberWaiting, Note, RunEvent, State, Verdict
+from panvox.messages import MemberEnded, MemberWaiting, Note, RunEvent, State
+from panvox.verdicts import Verdict
 
 INTERVAL = 0.22
 """Seconds between two frames: faster than a person reads, slow enough to cost next to nothing."""

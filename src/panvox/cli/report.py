@@ -21,7 +21,8 @@ from panvox.cli.outlet import show
 from panvox.cli.text import clean, one_line
 from panvox.curation import Curator
 from panvox.engine.panel import total_usage
-from panvox.messages import Group, Identity, Outcome, State, Verdict
+from panvox.messages import Identity, Outcome, State
+from panvox.verdicts import Group, Verdict
 
 if TYPE_CHECKING:  # SQLAlchemy takes a quarter of a second, and a report of a turn needs no store
     from panvox.store import StoredTurn

@@ -11,10 +11,11 @@ import msgspec
 from panvox.engine import Run, Turn
 from panvox.engine.conversation import Past
 from panvox.errors import PromptError
-from panvox.messages import Outcome, Prompt, Verdict
+from panvox.messages import Outcome, Prompt
 from panvox.protocols import Purse
 from panvox.settings import Settings
 from panvox.store import StoredRun
+from panvox.verdicts import Verdict
 from panvox.waiting import Wait, parse_wait
 
 

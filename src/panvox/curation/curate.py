@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from panvox.curation.centre import most_central, words
 from panvox.curation.extract import extract
-from panvox.messages import Group, Identity, Outcome, Verdict
+from panvox.curation.grouping import Grouping
+from panvox.curation.rules import Rules
+from panvox.curation.tally import Tally
+from panvox.messages import Identity, Outcome
+from panvox.verdicts import Group, Verdict
 
 EXCERPT = 120
 """Characters of a text that stand for it where no final answer could be read."""
-
 
 CENTRE_OF = 300
 """Free texts of which the centre is found at most, taken evenly: the centre of more moves little."""
@@ -20,15 +23,16 @@ CENTRE_OF = 300
 class _Gathering:
     """A group that grows."""
 
-    def __init__(self, shown: str, *, extracted: bool) -> None:
-        self.shown = Counter({shown: 0})
+    def __init__(self, *, extracted: bool) -> None:
+        self.shown: Counter[str] = Counter()
         self.extracted = extracted
         self.members: list[Outcome] = []
-        self.votes = 0.0
+        self.lineages: set[str] = set()
 
     def add(self, outcome: Outcome, shown: str) -> None:
         self.members.append(outcome)
         self.shown[shown] += 1
+        self.lineages.add(lineage_of(outcome.speaker))
 
 
 def lineage_of(member: Identity) -> str:
@@ -37,16 +41,19 @@ def lineage_of(member: Identity) -> str:
 
 
 class Curator:
-    """Groups equal answers, counts one vote a lineage, and names the groups, the best and the fastest."""
+    """Extracts, groups and counts answers as they land; names the groups, the best and the fastest."""
 
-    def __init__(self, question: str, members: Sequence[Identity]) -> None:
+    def __init__(self, question: str, members: Sequence[Identity], rules: Rules | None = None) -> None:
         self._question = question
+        self._rules = rules or Rules()
         self._asked = len(members)
-        self._groups: dict[str, _Gathering] = {}
-        self._answers_of: dict[str, list[_Gathering]] = {}
+        self._grouping = Grouping()
+        self._groups: dict[int, _Gathering] = {}
         self._free_texts: dict[str, str] = {}
         self._fastest: Outcome | None = None
-        self.lineages_asked = len({lineage_of(member) for member in members})
+        lineages = {lineage_of(member) for member in members}
+        self._tally = Tally(lineages)
+        self.lineages_asked = len(lineages)
         self.answered = 0
 
     def add(self, outcome: Outcome) -> bool:
@@ -63,26 +70,15 @@ class Curator:
         found = extract(outcome.text, self._question)
         if found is None:
             self._free_texts[outcome.member.name] = outcome.text
-        shown = found.shown if found else _excerpt(outcome)
-        key = f"={found.key}" if found else f"~{' '.join(outcome.text.split())}"
-        if key not in self._groups:
-            self._groups[key] = _Gathering(shown, extracted=found is not None)
-        self._groups[key].add(outcome, shown)
-        self._vote(lineage_of(outcome.speaker), self._groups[key])
-
-    def _vote(self, lineage: str, group: _Gathering) -> None:
-        """The lineage's one vote is divided anew among the groups of all its answers."""
-        answers = self._answers_of.setdefault(lineage, [])
-        for earlier in answers:
-            earlier.votes -= 1 / len(answers)
-        answers.append(group)
-        for each in answers:
-            each.votes += 1 / len(answers)
+        number = self._grouping.place(outcome.text, found)
+        group = self._groups.setdefault(number, _Gathering(extracted=found is not None))
+        group.add(outcome, found.shown if found else _excerpt(outcome))
+        self._tally.add(lineage_of(outcome.speaker), number)
 
     @property
     def leading_votes(self) -> float:
         """Votes of the largest group."""
-        return max((group.votes for group in self._groups.values()), default=0.0)
+        return max((self._tally.votes(number) for number in self._groups), default=0.0)
 
     def verdict(self, *, provisional: bool = False) -> Verdict:
         """The verdict on what has been added so far.
@@ -96,7 +92,7 @@ class Curator:
         return Verdict(
             asked=self._asked,
             answered=self.answered,
-            lineages=len(self._answers_of),
+            lineages=self._tally.voters,
             groups=groups,
             consensus=leading.answer if leading and agreed else None,
             best=self._first(groups) if provisional else self._best(groups),
@@ -104,19 +100,20 @@ class Curator:
         )
 
     def _ranked(self) -> tuple[Group, ...]:
-        counted = [self._count(group) for group in self._groups.values()]
+        counted = [self._count(number, group) for number, group in self._groups.items()]
         # Where votes are level, an answer that could be read stands before a text that only resembles itself.
         return tuple(sorted(counted, key=lambda g: (-g.votes, -len(g.members), not g.extracted)))
 
-    def _count(self, group: _Gathering) -> Group:
-        votes = round(group.votes, 9)  # thirds that were added and taken away again must not tip a tie
+    def _count(self, number: int, group: _Gathering) -> Group:
+        votes = round(self._tally.votes(number), 9)  # thirds added and taken away must not tip a tie
         return Group(
             answer=group.shown.most_common(1)[0][0],
             extracted=group.extracted,
             members=tuple(outcome.member.name for outcome in group.members),
             votes=votes,
-            share=votes / len(self._answers_of),
+            share=votes / self._tally.total,
             representative=min(group.members, key=_arrival).member.name,
+            lineages=len(group.lineages),
         )
 
     def _first(self, groups: Sequence[Group]) -> str | None:

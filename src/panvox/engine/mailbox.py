@@ -11,7 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from panvox.messages import MemberDelta, RunEvent, Verdict, VerdictChanged
+from panvox.messages import MemberDelta, RunEvent, VerdictChanged
+from panvox.verdicts import Verdict
 
 BEAT = 0.05
 """Seconds that later pieces of text rest to be merged, twenty times a second being smooth to the eye; a

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
-from panvox.curation import Curator
+from panvox.curation import Curator, Rules
 from panvox.deadline import narrow
 from panvox.engine.conversation import Past, prompt_for
 from panvox.engine.ledger import Ledger, Record
@@ -44,11 +44,11 @@ from panvox.messages import (
     State,
     Text,
     ToolCallDelta,
-    Verdict,
     Waiting,
     WaitMet,
 )
 from panvox.protocols import Journal, Model, Purse, Want
+from panvox.verdicts import Verdict
 from panvox.waiting import Wait
 
 WAVE = 16
@@ -87,11 +87,13 @@ class Run:
         purse: Purse | None = None,
         tag: str = "",
         free_first: bool = False,
+        rules: Rules | None = None,
     ) -> None:
         """`past` continues an earlier run. Raises `ValueError` if two members have one name.
 
         `purse` pays for members that cost money, under `tag`, and is closed by whoever made it; without one
-        nothing is counted. `free_first` asks such members only when the free ones do not agree.
+        nothing is counted. `free_first` asks such members only when the free ones do not agree. `rules` are
+        what the verdicts go by.
         """
         names = [member.identity.name for member in members]
         if len(set(names)) != len(names):
@@ -102,6 +104,7 @@ class Run:
         self._past = list(past)
         self._under_way = False
         self._means = Means(purse=purse or NullPurse(), tag=tag, free_first=free_first)
+        self._rules = rules or Rules()
 
     @asynccontextmanager
     async def turn(
@@ -136,6 +139,7 @@ class Run:
             deadline=deadline,
             journal=self._journal,
             means=self._means,
+            rules=self._rules,
         )
         error: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
@@ -168,6 +172,7 @@ class Turn:
         deadline: float | None,
         journal: Journal,
         means: Means,
+        rules: Rules,
     ) -> None:
         self.run = run.id
         self.number = number
@@ -182,7 +187,7 @@ class Turn:
         self._members = run.members
         self._identities = tuple(member.identity for member in run.members)
         self._ledger = Ledger(self._identities)
-        self._curator = Curator(prompt.question, self._identities)
+        self._curator = Curator(prompt.question, self._identities, rules)
         self._mailbox = Mailbox(
             members=len(run.members), verdict=partial(self._curator.verdict, provisional=True)
         )

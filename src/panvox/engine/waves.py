@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from panvox.curation.curate import lineage_of
-from panvox.messages import Identity, Outcome, Verdict
+from panvox.messages import Identity, Outcome
 from panvox.protocols import Purse, Refusal, Want
+from panvox.verdicts import Verdict
 
 AGREED = "budget: the free models agree"
 """Why members that cost money were not asked."""

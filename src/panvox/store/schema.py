@@ -39,7 +39,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-from panvox.messages import Identity, Prompt, ToolCall, Verdict
+from panvox.messages import Identity, Prompt, ToolCall
+from panvox.verdicts import Verdict
 
 REVISION = "0003"
 """The migration that makes the tables as they are below."""

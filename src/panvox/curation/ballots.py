@@ -1,0 +1,28 @@
+"""What is counted: who answered what, and what was right."""
+
+from __future__ import annotations
+
+import msgspec
+
+from panvox.curation.expect import Expect
+
+
+class Ballot(msgspec.Struct, frozen=True):
+    """An answer that can be compared: `voter` names the weights; equal answers are equal words."""
+
+    voter: str
+    answer: str
+
+
+class Poll(msgspec.Struct, frozen=True, kw_only=True):
+    """All answers to one prompt. `truth` is the right answer in the same form, None where it is not known.
+
+    One voter may have several ballots (samples, or hosts of the same weights). Voters without a readable
+    answer have none; `asked` names everybody.
+    """
+
+    prompt: str
+    task: Expect
+    asked: tuple[str, ...]
+    ballots: tuple[Ballot, ...]
+    truth: str | None = None

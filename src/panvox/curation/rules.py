@@ -1,0 +1,40 @@
+"""How answers become one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from panvox.curation.expect import Expect
+from panvox.curation.weights import Weights
+from panvox.messages import Identity
+
+
+class Method(StrEnum):
+    """How the answer that wins is found."""
+
+    WEIGHTED = "weighted"  # strengths, copies corrected; the default
+    MAJORITY = "majority"  # one vote a lineage
+    MULTI_FACTOR = "multi-factor"  # latency, confidence, model quality and length
+    MEDOID = "medoid"  # the most central text
+    JUDGE = "judge"  # a vote, and models that judge its representatives
+
+
+def nobody_knows(member: Identity, task: Expect) -> float | None:
+    """The published strength of nobody."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What curation goes by.
+
+    `expect` is the kind of answer, found from the prompt where it is None. `weights` is what was learnt;
+    `strength` tells the published strength (0 to 1) of a member at a task, None where nobody measured it.
+    """
+
+    expect: Expect | None = None
+    method: Method = Method.WEIGHTED
+    weights: Weights = field(default_factory=Weights)
+    strength: Callable[[Identity, Expect], float | None] = nobody_knows
