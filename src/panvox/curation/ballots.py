@@ -18,7 +18,8 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     """All answers to one prompt. `truth` is the right answer in the same form, None where it is not known.
 
     One voter may have several ballots (samples, or hosts of the same weights). Voters without a readable
-    answer have none; `asked` names everybody.
+    answer have none; `asked` names everybody. `wrong` are answers that are known to be wrong where the right
+    one is not known.
     """
 
     prompt: str
@@ -26,3 +27,13 @@ class Poll(msgspec.Struct, frozen=True, kw_only=True):
     asked: tuple[str, ...]
     ballots: tuple[Ballot, ...]
     truth: str | None = None
+    wrong: tuple[str, ...] = ()
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What a user told of one answer of `voter`: whether it was right, `at` a time in seconds since 1970."""
+
+    voter: str
+    task: Expect
+    right: bool
+    at: float

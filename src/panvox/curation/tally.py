@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from panvox.curation.weights import TaskWeights
+from panvox.verdicts import Outlook
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,14 @@ class Tally:
         """What each answer of `voter` counts."""
         part = 1 / len(self._answers_of[voter])
         return Counted(weight=self._weights.get(voter, 1.0) * part, part=part)
+
+    def outlook(self, still: Iterable[str], *, risk: float = 0.05) -> Outlook:
+        """What the voters that are `still` on their way could change; "likely" where at most by `risk`."""
+        votes = sum(self._weights.get(voter, 1.0) for voter in set(still))
+        first, second = (*sorted(self._votes.values(), reverse=True), 0.0, 0.0)[:2]
+        if first - second > votes:
+            return Outlook(state="certain", risk=0.0, votes=votes)
+        return Outlook(state="open", risk=1.0, votes=votes)
 
     @property
     def total(self) -> float:
