@@ -30,6 +30,12 @@ def most_central(texts: Sequence[Mapping[str, int]]) -> int:
     """
     if not texts:
         raise ValueError("there is no centre of nothing")
+    scores = centrality(texts)
+    return max(range(len(scores)), key=scores.__getitem__)
+
+
+def centrality(texts: Sequence[Mapping[str, int]]) -> list[float]:
+    """How much each of `texts` has in common with all the others together."""
     seen: Counter[str] = Counter()
     for text in texts:
         seen.update(text.keys())
@@ -39,8 +45,7 @@ def most_central(texts: Sequence[Mapping[str, int]]) -> int:
     for vector in vectors:
         for word, value in vector.items():
             total[word] = total.get(word, 0.0) + value
-    scores = [sum(value * (total[word] - value) for word, value in vector.items()) for vector in vectors]
-    return max(range(len(scores)), key=scores.__getitem__)
+    return [sum(value * (total[word] - value) for word, value in vector.items()) for vector in vectors]
 
 
 def _unit(vector: dict[str, float]) -> dict[str, float]:

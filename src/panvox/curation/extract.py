@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from functools import lru_cache
 from typing import NamedTuple
+
+from panvox.curation.expect import Asked, Expect, asked
 
 SHORT = 60
 """Characters up to which a one-line text is taken as an answer as it stands."""
@@ -54,14 +55,6 @@ _CHOICE = re.compile(
 )
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?:\s*/\s*\d+)?", re.IGNORECASE)
 _LATEX_FRACTION = re.compile(r"\\[dt]?frac\{(-?\d+)\}\{(-?\d+)\}")
-_OPTIONS = re.compile(r"(?:^|[\s;；?？。])[(（]?([A-J])[)）.:：、]\s*\S", re.MULTILINE)
-_ASKS_NUMBER = re.compile(
-    r"\bhow (?:many|much|long|far|old|tall|fast)\b|"
-    r"\bwhat (?:percent|fraction|number)\b|"
-    r"\bwhat is the (?:sum|total|value|product|average|probability|area|volume|distance|perimeter)\b|"
-    r"\d\s*[-+*/x×÷^=]\s*\d|\bcalculate\b|多少",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n")
 _WORD = re.compile(r"\w+")
 _COPULA = re.compile(r"\s(?:is|are|was|were)\s(?:called |named |the )?", re.IGNORECASE)
@@ -69,18 +62,21 @@ _ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _DECORATION = " \t\r\n*_`\"'“”‘’.,;:!。，；：！$()（）[]{}"
 
 
-def extract(text: str, question: str) -> Extract | None:
-    """The final answer of `text`, or None where none can be read. Linear in the length of `text`."""
+def extract(text: str, question: str, expect: Expect | None = None) -> Extract | None:
+    """The final answer of `text`, or None where none can be read. Linear in the length of `text`.
+
+    `expect` is the kind of answer where that is known better than by the words of `question`.
+    """
     text = text.strip()
-    if not text:
+    if not text or expect is Expect.TEXT:
         return None
-    asked = _asked(question)
-    if asked.options:
-        return _option(text, asked.options)
+    wanted = asked(question) if expect is None else Asked(expect, asked(question).options)
+    if wanted.options and expect in (None, Expect.CHOICE):
+        return _option(text, wanted.options)
     marked = _marked(text)
     if marked is not None:
         return canonical(marked)
-    if asked.number and (numbers := _NUMBER.findall(text[-_TAIL:])):
+    if wanted.kind is Expect.NUMBER and (numbers := _NUMBER.findall(text[-_TAIL:])):
         return canonical(numbers[-1])
     if len(text) <= SHORT and "\n" not in text:
         return canonical(_after_echo(text, question) or text)
@@ -98,20 +94,6 @@ def canonical(answer: str) -> Extract | None:
         return Extract(number, shown)
     words = _ARTICLE.sub("", " ".join(shown.casefold().split()))
     return Extract(words, shown)
-
-
-class _Asked(NamedTuple):
-    """What a question asks for: one of the lettered options, if any, or a number."""
-
-    options: frozenset[str]
-    number: bool
-
-
-@lru_cache(maxsize=64)
-def _asked(question: str) -> _Asked:
-    letters = frozenset(_OPTIONS.findall(question))
-    options = letters if {"A", "B"} <= letters else frozenset()
-    return _Asked(options, bool(_ASKS_NUMBER.search(question)))
 
 
 def _option(text: str, options: frozenset[str]) -> Extract | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
 
 from panvox.curation.weights import TaskWeights
 from panvox.verdicts import Outlook
+
+_LEVEL = 1e-9  # thirds that are added and taken away leave less than this
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +55,43 @@ class Tally:
         part = 1 / len(self._answers_of[voter])
         return Counted(weight=self._weights.get(voter, 1.0) * part, part=part)
 
+    def confidence(self, group: int) -> float | None:
+        """An estimate of the probability that `group` is right, not calibrated; None without any vote.
+
+        The Krichevsky-Trofimov estimate of its share of all votes, where one more answer may be unseen: it
+        rises with agreement and with the number of votes.
+        """
+        if not self.total:
+            return None
+        return (self.votes(group) + 0.5) / (self.total + 0.5 * (len(self._votes) + 1))
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether `confidence` was learnt from answers with known truth."""
+        return False
+
+    @property
+    def effective(self) -> float | None:
+        """The independent votes of one size that those given are worth (Kish 1965): (Σw)²/Σw²."""
+        weights = [self._weights.get(voter, 1.0) for voter in self._answers_of]
+        squares = sum(weight * weight for weight in weights)
+        return sum(weights) ** 2 / squares if squares else None
+
     def outlook(self, still: Iterable[str], *, risk: float = 0.05) -> Outlook:
-        """What the voters that are `still` on their way could change; "likely" where at most by `risk`."""
-        votes = sum(self._weights.get(voter, 1.0) for voter in set(still))
+        """What those `still` on their way could change; "likely" where at most by `risk`.
+
+        `still` names the voter of each answer that may come. Further answers of a voter that has been heard
+        divide its one vote anew.
+        """
+        lead = max(self._votes, key=self._votes.__getitem__, default=-1)
+        votes = swing = 0.0
+        for voter, more in Counter(still).items():
+            weight, given = self._weights.get(voter, 1.0), self._answers_of.get(voter, [])
+            gain = weight * more / (len(given) + more)
+            votes += gain
+            swing += gain * (1 + given.count(lead) / len(given)) if given else gain
         first, second = (*sorted(self._votes.values(), reverse=True), 0.0, 0.0)[:2]
-        if first - second > votes:
+        if first - second > swing + _LEVEL:
             return Outlook(state="certain", risk=0.0, votes=votes)
         return Outlook(state="open", risk=1.0, votes=votes)
 
