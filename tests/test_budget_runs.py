@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from panvox.budget import Ceilings, LimitedPurse, MemoryBook
 from panvox.engine import Member, Run, Turn, parse_wait
+from panvox.engine.waves import FREE_FIRST
 from panvox.errors import Failure, Overloaded
 from panvox.messages import (
     AttemptBegan,
@@ -86,7 +87,7 @@ async def ask(
     book = MemoryBook()
     ceilings = Ceilings(run=None if budget is None else Decimal(budget))
     async with LimitedPurse.open(book, ceilings) as purse:
-        run = Run(members, journal=MemoryJournal(), purse=purse, free_first=free_first)
+        run = Run(members, journal=MemoryJournal(), purse=purse, cascade=FREE_FIRST if free_first else None)
         async with run.turn(QUESTION, wait=parse_wait(wait), deadline=deadline) as turn:
             if stop_after is not None:
                 await asyncio.sleep(stop_after)

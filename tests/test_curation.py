@@ -7,14 +7,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from random import Random
+from typing import ClassVar
 
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.curation import Curator, extract
+from panvox.curation import Curator, Expect, Method, Rules, extract
 from panvox.curation.centre import most_central, words
+from panvox.curation.tally import Tally
+from panvox.curation.weights import TaskWeights, Weights
 from panvox.messages import Answer, Finish, Identity, Outcome, State, ToolCall
 from panvox.verdicts import Verdict
 
@@ -164,14 +168,231 @@ def test_tool_calls_are_answers_that_can_be_shown() -> None:
     assert judged(CAPITAL, [calling]).groups[0].answer == 'look({"q":1})'
 
 
-@given(st.lists(st.tuples(st.sampled_from(["Paris", "Lyon", "42", ""]), st.sampled_from("abc")), max_size=20))
-def test_votes_sum_to_the_lineages_that_answered_and_every_answer_is_in_one_group(
+ANSWERS = st.lists(
+    st.tuples(st.sampled_from(["Paris", "Lyon", "42", ""]), st.sampled_from("abc")), max_size=20
+)
+
+
+@given(ANSWERS)
+def test_votes_sum_to_the_lineages_that_vote_and_every_answer_is_in_one_group_or_filtered(
     answers: list[tuple[str, str]],
 ) -> None:
     verdict = judged(CAPITAL, [outcome(str(i), text, lineage=line) for i, (text, line) in enumerate(answers)])
     assert sum(group.votes for group in verdict.groups) == pytest.approx(verdict.lineages)
     grouped = [name for group in verdict.groups for name in group.members]
-    assert sorted(grouped) == sorted(str(i) for i in range(len(answers)))
+    left_out = [each.member for each in verdict.filtered]
+    assert sorted(grouped + left_out) == sorted(str(i) for i in range(len(answers)))
+
+
+@given(ANSWERS)
+def test_what_each_answer_counts_adds_up_to_the_votes_of_its_group(answers: list[tuple[str, str]]) -> None:
+    verdict = judged(CAPITAL, [outcome(str(i), text, lineage=line) for i, (text, line) in enumerate(answers)])
+    for place, group in enumerate(verdict.groups):
+        counted = [vote for vote in verdict.votes if vote.group == place]
+        assert [vote.member for vote in counted] == list(group.members)
+        assert sum(vote.weight for vote in counted) == pytest.approx(group.votes)
+
+
+@given(ANSWERS, st.randoms())
+def test_the_order_in_which_answers_land_does_not_change_what_they_amount_to(
+    answers: list[tuple[str, str]], chance: Random
+) -> None:
+    outcomes = [outcome(str(i), text, lineage=line, at=i) for i, (text, line) in enumerate(answers)]
+    shuffled = chance.sample(outcomes, len(outcomes))
+    one, other = judged(CAPITAL, outcomes), judged(CAPITAL, shuffled)
+    assert {(g.answer, g.votes, frozenset(g.members)) for g in one.groups} == {
+        (g.answer, g.votes, frozenset(g.members)) for g in other.groups
+    }
+    assert one.confidence == pytest.approx(other.confidence)
+    assert (one.effective, one.fastest) == (other.effective, other.fastest)
+
+
+@given(ANSWERS)
+def test_a_provisional_verdict_says_the_same_of_groups_and_lists_no_votes(
+    answers: list[tuple[str, str]],
+) -> None:
+    outcomes = [outcome(str(i), text, lineage=line) for i, (text, line) in enumerate(answers)]
+    curator = Curator(CAPITAL, [each.member for each in outcomes])
+    for each in outcomes:
+        curator.add(each)
+    early, late = curator.verdict(provisional=True), curator.verdict()
+    assert (early.groups, early.consensus, early.confidence) == (late.groups, late.consensus, late.confidence)
+    assert not early.votes
+
+
+def test_an_answer_that_fails_a_check_does_not_vote_and_is_listed_with_the_reason() -> None:
+    verdict = judged(CAPITAL, [outcome("a", "Paris"), outcome("b", "Lyon"), outcome("c", "  ")])
+    assert [group.members for group in verdict.groups] == [("a",), ("b",)]
+    assert [(each.member, each.check) for each in verdict.filtered] == [("c", "empty")]
+    assert verdict.filtered[0].reason
+    assert (verdict.answered, verdict.lineages, len(verdict.votes)) == (3, 2, 2)
+
+
+def test_where_every_answer_fails_a_check_all_are_kept_and_that_is_told() -> None:
+    verdict = judged(CAPITAL, [outcome("a", " "), outcome("b", "")])
+    assert verdict.answered == 2
+    assert verdict.groups
+    assert verdict.filtered == ()
+    assert "every answer failed a check (2 empty)" in verdict.basis
+
+
+def test_a_late_answer_that_passes_takes_the_vote_from_those_that_failed() -> None:
+    curator = Curator(CAPITAL, [Identity(name=name) for name in "abc"])
+    for name, text in (("a", " "), ("b", ""), ("c", "Paris")):
+        curator.add(outcome(name, text))
+    verdict = curator.verdict()
+    assert [(group.answer, group.members) for group in verdict.groups] == [("Paris", ("c",))]
+    assert [each.member for each in verdict.filtered] == ["a", "b"]
+
+
+def test_nobody_answered() -> None:
+    verdict = judged(CAPITAL, [outcome("a", "", state=State.REFUSED), outcome("b", "", state=State.EMPTY)])
+    assert (verdict.asked, verdict.answered, verdict.groups, verdict.top) == (2, 0, (), ())
+    assert (verdict.best, verdict.consensus, verdict.confidence, verdict.effective) == (None,) * 4
+    assert verdict.outlook is not None
+    assert verdict.outlook.state == "certain", "nobody is left who could change it"
+
+
+def test_nobody_was_asked() -> None:
+    assert Curator(CAPITAL, []).verdict().answered == 0
+
+
+def test_one_answer_is_the_best_and_no_consensus() -> None:
+    verdict = judged(CAPITAL, [outcome("a", "Paris")])
+    assert (verdict.best, verdict.top, verdict.consensus, verdict.effective) == ("a", ("a",), None, 1.0)
+
+
+def test_where_all_answers_differ_there_is_no_consensus_and_little_confidence() -> None:
+    verdict = judged(CAPITAL, [outcome(str(n), f"City {n}") for n in range(7)])
+    assert verdict.consensus is None
+    assert len(verdict.groups) == 7
+    assert len(verdict.top) == 5
+    assert verdict.best == verdict.top[0]
+    assert verdict.confidence is not None
+    assert verdict.confidence < 0.3
+
+
+def test_free_text_has_no_confidence_since_no_text_is_right() -> None:
+    verdict = judged("Write a poem about the sea.", [outcome(str(n), f"Sea {n}.") for n in range(3)])
+    assert verdict.expect == "text"
+    assert verdict.confidence is None
+
+
+def test_a_kind_that_is_given_wins_over_what_the_prompt_seems_to_ask_for() -> None:
+    outcomes = [outcome("a", "It has 12 rooms."), outcome("b", "There are 12 of them.")]
+    curator = Curator(
+        "Tell me about the house.", [each.member for each in outcomes], Rules(expect=Expect.NUMBER)
+    )
+    for each in outcomes:
+        curator.add(each)
+    assert curator.verdict().expect == "number"
+    assert curator.verdict().consensus == "12"
+
+
+def test_learnt_weights_decide_unless_the_majority_is_asked_for() -> None:
+    weights = Weights(
+        tasks={Expect.NUMBER: TaskWeights(task=Expect.NUMBER, basis="learnt", weights={"strong": 5.0})}
+    )
+    outcomes = [outcome("strong", "7"), outcome("a", "8"), outcome("b", "8")]
+
+    def decided(method: Method) -> Verdict:
+        curator = Curator(EGGS, [each.member for each in outcomes], Rules(weights=weights, method=method))
+        for each in outcomes:
+            curator.add(each)
+        return curator.verdict()
+
+    weighted, counted = decided(Method.WEIGHTED), decided(Method.MAJORITY)
+    assert weighted.leading is not None
+    assert counted.leading is not None
+    assert (weighted.leading.answer, weighted.basis, weighted.method) == ("7", "learnt", "weighted")
+    assert (counted.leading.answer, counted.basis) == ("8", "one vote a lineage")
+    assert [vote.weight for vote in weighted.votes] == [5.0, 1.0, 1.0]
+    assert weighted.effective is not None
+    assert counted.effective is not None
+    assert weighted.effective < counted.effective == 3.0
+
+
+class Watched(Outcome, frozen=True):
+    """An outcome that counts how often its text is read."""
+
+    reads: ClassVar[Counter[str]] = Counter()
+
+    @property
+    def text(self) -> str:
+        self.reads[self.member.name] += 1
+        return super().text
+
+
+def test_no_text_is_read_again_after_its_answer_has_landed() -> None:
+    texts = [f"{'because of that ' * 40} the answer is {n % 3}." for n in range(30)]
+    outcomes = [
+        Watched(member=Identity(name=str(n)), state=State.ANSWERED, answer=Answer(text=text))
+        for n, text in enumerate(texts)
+    ]
+    curator = Curator(EGGS, [each.member for each in outcomes])
+    for each in outcomes:
+        curator.add(each)
+    Watched.reads.clear()
+    assert curator.verdict(provisional=True).answered == curator.verdict().answered == 30
+    assert not Watched.reads
+
+
+# --- what could still change it ---
+
+
+def voters(*names: str) -> list[Identity]:
+    return [Identity(name=name) for name in names]
+
+
+def test_an_outlook_names_those_who_are_open_and_what_they_could_bring_about() -> None:
+    curator = Curator(EGGS, voters("a", "b", "c", "d", "e"))
+    for name, text in (("a", "18"), ("b", "18"), ("c", "20")):
+        curator.add(outcome(name, text))
+    outlook = curator.outlook()
+    assert outlook.state == "open"
+    assert outlook.change == "2 models still open, with 2.0 votes, could make it 20"
+    curator.add(outcome("d", "18"))
+    assert curator.outlook().state == "certain"
+    assert curator.outlook().change == ""
+
+
+def test_who_failed_can_change_nothing_and_who_was_cut_short_could_have() -> None:
+    curator = Curator(EGGS, voters("a", "b", "c", "d"))
+    for name, text in (("a", "18"), ("b", "20")):
+        curator.add(outcome(name, text))
+    curator.add(outcome("c", "", state=State.REFUSED))
+    curator.add(outcome("d", "", state=State.CANCELLED))
+    outlook = curator.verdict().outlook
+    assert outlook is not None
+    assert outlook.change == "1 model not waited for, with 1 vote, could have made it 20"
+
+
+def test_free_text_is_never_decided_before_the_end() -> None:
+    curator = Curator("Write a poem about the sea.", voters("a", "b", "c"))
+    for name in "ab":
+        curator.add(outcome(name, "The sea."))
+    assert curator.outlook().state == "open"
+    curator.add(outcome("c", "The sea."))
+    assert curator.outlook().state == "certain"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 2)), max_size=5),
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 3)), max_size=5),
+    st.dictionaries(st.sampled_from("abcd"), st.floats(0.1, 5)),
+)
+def test_what_is_certain_cannot_be_changed_by_anything_that_comes(
+    heard: list[tuple[str, int]], coming: list[tuple[str, int]], weights: dict[str, float]
+) -> None:
+    tally = Tally("abcd", TaskWeights(task=Expect.NUMBER, weights=weights))
+    for voter, group in heard:
+        tally.add(voter, group)
+    leading = max(range(3), key=tally.votes)
+    if tally.outlook([voter for voter, _ in coming]).state != "certain":
+        return
+    for voter, group in coming:
+        tally.add(voter, group)
+    assert max(range(4), key=tally.votes) == leading
 
 
 def test_the_centre_is_what_the_others_say_and_never_the_text_beside_the_point() -> None:

@@ -590,7 +590,7 @@ empty = []
     assert wrong(project, text, **environ) == snapshot(
         [
             "panvox.toml:3: run.deadline = -3: must be greater than 0",
-            "panvox.toml:4: run.dedline = 30: is not a setting; did you mean deadline? allowed: deadline, wait, max_tokens, models, paid_limit, max_prompt_bytes",
+            "panvox.toml:4: run.dedline = 30: is not a setting; did you mean deadline? allowed: deadline, wait, stop, method, cascade, cascade_below, max_tokens, models, paid_limit, max_prompt_bytes",
             "panvox.toml:5: run.wait = 'al': must be one of all, first, first:COUNT, deadline:SECONDS, quorum, quorum:SHARE, fast or fast:SECONDS",
             "panvox.toml:8: run.models[1] = 3: must be text in quotes",
             "panvox.toml:12: network.proxy = 'ftp://***@example.org': must be an address that begins with http:// or https:// or socks4:// or socks5:// or socks5h://",

@@ -517,8 +517,8 @@ class Note(msgspec.Struct, frozen=True, tag="note"):
 class RunEnded(msgspec.Struct, frozen=True, tag="run_ended", kw_only=True):
     """The turn is over. `states` counts members by final state and sums to the members asked.
 
-    `stopped` tells why before all had ended: "" (all ended), "wait" (the wait policy was met), "deadline",
-    "interrupted" or "stopped".
+    `stopped` tells why before all had ended: "" (all ended), "wait" (the wait policy was met), "decided"
+    (the rest was not needed, see `panvox.waiting.Stop`), "deadline", "interrupted" or "stopped".
     """
 
     run: str

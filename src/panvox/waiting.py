@@ -5,6 +5,12 @@ first, first:3    one answer, or three, are in
 deadline:20       20 seconds have passed
 quorum, quorum:.7 one group holds more than half (70 %) of the votes of all asked: the rest cannot overtake it
 fast, fast:10     12 (10) seconds have passed and there is an answer; the rest may go on
+
+And when to stop because the answer is decided, whatever the wait policy says:
+
+never             not before the wait policy is met
+likely, likely:.1 the rest would change who leads with a probability of at most 5 % (10 %)
+certain           the rest cannot change who leads, whatever they say
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from typing import Literal, Protocol, TypeVar, assert_never
 import msgspec
 
 from panvox.errors import UsageError
+from panvox.verdicts import Outlook
 
 N = TypeVar("N", int, float)
 Kind = Literal["all", "first", "deadline", "quorum", "fast"]
@@ -21,6 +28,11 @@ Kind = Literal["all", "first", "deadline", "quorum", "fast"]
 FAST_SECONDS = 12.0
 """Between 10 and 15 seconds most chat models have answered and a person has not yet turned away."""
 
+RISK = 0.05
+"""The probability of another leader that "likely" takes into the bargain: one prompt in twenty, the level at
+which people are used to call something settled."""
+
+_STOPS = "never, certain, likely or likely:RISK with a risk above 0 and below 0.5"
 _FORMS = "all, first, first:COUNT, deadline:SECONDS, quorum, quorum:SHARE, fast or fast:SECONDS"
 
 
@@ -48,8 +60,8 @@ class Progress(Protocol):
         ...
 
     @property
-    def votes(self) -> int:
-        """Votes of all who were asked: their lineages."""
+    def votes(self) -> float:
+        """Votes of all who were asked."""
         ...
 
 
@@ -117,3 +129,41 @@ def _within(number: N, low: float, high: float) -> N:
     if not low <= number <= high:
         raise ValueError(number)
     return number
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True):
+    """When the rest is not waited for any more since the answer is decided; `risk` matters to "likely"."""
+
+    kind: Literal["never", "likely", "certain"] = "never"
+    risk: float = RISK
+
+    def met(self, outlook: Outlook) -> bool:
+        """Whether what could still change is little enough; `outlook` is for the same risk."""
+        match self.kind:
+            case "never":
+                return False
+            case "certain":
+                return outlook.state == "certain"
+            case "likely":
+                return outlook.state == "certain" or (outlook.state == "likely" and outlook.risk <= self.risk)
+            case _:
+                assert_never(self.kind)
+
+
+def parse_stop(text: str) -> Stop:
+    """The rule that `text` names. Raises `UsageError` with the forms that are allowed."""
+    kind, _, value = text.strip().lower().partition(":")
+    try:
+        return _parse_stop(kind, value)
+    except ValueError:
+        raise UsageError(f"the rule {text!r} for stopping is not one of {_STOPS}") from None
+
+
+def _parse_stop(kind: str, value: str) -> Stop:
+    match kind, value:
+        case (("never" | "certain" | "likely"), ""):
+            return Stop(kind=kind)
+        case "likely", _:
+            return Stop(kind=kind, risk=_within(float(value), 1e-9, 0.499_999))
+        case _:
+            raise ValueError(kind)

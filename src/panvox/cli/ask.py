@@ -17,11 +17,13 @@ from panvox.cli.prompt import read_prompt
 from panvox.cli.reader import Afterwards, Manner, read
 from panvox.cli.text import shorten
 from panvox.compose.keys import key_warnings
+from panvox.curation.expect import Expect
+from panvox.curation.rules import Method, parse_expect, parse_method
 from panvox.errors import UsageError
 from panvox.messages import Prompt
 from panvox.settings import Settings
 from panvox.settings.values import MOST_DOLLARS, NAME
-from panvox.waiting import parse_wait
+from panvox.waiting import Stop, parse_stop, parse_wait
 
 
 @Parameter(name="*")
@@ -67,10 +69,44 @@ class Options:
             "fast:SECONDS. Without it: run.wait of the settings.",
         ),
     ] = None
+    stop: Annotated[
+        str | None,
+        Parameter(
+            metavar="RULE",
+            help="Whether to end once the answer is decided: never, certain (the rest cannot change it), "
+            "likely or likely:RISK (it would with a probability of at most RISK). Without it: run.stop.",
+        ),
+    ] = None
     deadline: Annotated[
         float | None,
         Parameter(
             metavar="SECONDS", help="End after so many seconds, with what there is. Without it: run.deadline."
+        ),
+    ] = None
+    cascade: Annotated[
+        bool | None,
+        Parameter(
+            name="--cascade",
+            negative="--no-cascade",
+            show_default=False,
+            help="Ask in waves, free models first, then the cheap ones, and dearer ones only while the "
+            "answer is not sure enough (run.cascade_below). Without it: run.cascade.",
+        ),
+    ] = None
+    expect: Annotated[
+        str | None,
+        Parameter(
+            metavar="KIND",
+            help="The kind of answer: number, choice, yes-no, date, literal, code, json, short or text. "
+            "Without it: what the prompt seems to ask for.",
+        ),
+    ] = None
+    method: Annotated[
+        str | None,
+        Parameter(
+            metavar="NAME",
+            help="How the answer that wins is found: weighted, majority, multi-factor, medoid or judge. "
+            "Without it: run.method.",
         ),
     ] = None
     system: Annotated[str | None, Parameter(metavar="TEXT", help="A system message before the prompt.")] = (
@@ -159,8 +195,12 @@ class Question:
     prompt: Prompt
     models: tuple[str, ...]
     wait: str
+    stop: Stop
     deadline: float
+    expect: Expect | None
+    method: Method
     continued: str | None
+    cascade: bool | None = None
     tag: str = ""
     fresh: bool = False
 
@@ -181,6 +221,10 @@ class Question:
             ),
             models=options.models,
             wait=wait,
+            stop=parse_stop(settings.run.stop if options.stop is None else options.stop),
+            expect=parse_expect(options.expect) if options.expect is not None else None,
+            method=parse_method(settings.run.method if options.method is None else options.method),
+            cascade=options.cascade,
             deadline=options.deadline or settings.run.deadline,
             continued=options.run or ("last" if options.again else None),
             tag=options.tag or "",
@@ -277,8 +321,16 @@ async def _ask(
                 fallback=calls.fallback,
                 fresh=question.fresh,
                 tag=question.tag,
+                cascade=question.cascade,
             ) as conversation,
-            conversation.stream(question.prompt, wait=question.wait, deadline=question.deadline) as turn,
+            conversation.stream(
+                question.prompt,
+                wait=question.wait,
+                stop=question.stop,
+                deadline=question.deadline,
+                expect=question.expect,
+                method=question.method,
+            ) as turn,
         ):
             # The report is written before the turn is left: what follows may take its time.
             manner = replace(manner, kept=session.store.problem is None)
@@ -295,6 +347,9 @@ def _options_of_child(options: Options, question: Question) -> list[str]:
     child = [f"--wait={question.wait}", f"--deadline={question.deadline}"]
     child += [f"--models={pattern}" for pattern in question.models]
     for name, value in (
+        ("--stop", options.stop),
+        ("--expect", options.expect),
+        ("--method", options.method),
         ("--system", options.system),
         ("--max-tokens", options.max_tokens),
         ("--run", question.continued),
@@ -303,4 +358,6 @@ def _options_of_child(options: Options, question: Question) -> list[str]:
         ("--tag", options.tag),
     ):
         child += [] if value is None else [f"{name}={value}"]
+    if options.cascade is not None:
+        child.append("--cascade" if options.cascade else "--no-cascade")
     return [*child, "--fresh"] if options.fresh else child

@@ -20,6 +20,10 @@ TEMPLATE = """\
 [run]
 # deadline = 120.0                  # seconds that one turn may take at most
 # wait = "all"                      # all, first, first:3, deadline:20, quorum, quorum:0.7, fast, fast:10
+# stop = "never"                    # certain or likely: not to wait for those who cannot change the answer
+# method = "weighted"               # or majority, multi-factor, medoid, judge
+# cascade = false                   # whether dearer models are asked only while cheaper ones are not sure
+# cascade_below = 0.8               # the confidence below which they are
 # max_tokens = 1000                 # tokens of an answer at most; left to the provider if unset
 # models = ["openai/*", "!*mini*"]  # which models are asked without --models; see paid_limit if unset
 # paid_limit = 25                   # how many models that may cost money are asked without a selection

@@ -21,6 +21,7 @@ from panvox.cli.outlet import show
 from panvox.cli.text import clean, one_line
 from panvox.curation import Curator
 from panvox.engine.panel import total_usage
+from panvox.engine.stopping import UNNEEDED
 from panvox.messages import Identity, Outcome, State
 from panvox.verdicts import Group, Verdict
 
@@ -42,6 +43,7 @@ MORE_MODELS = (
 
 _STOPPED = {
     "wait": "ended when the wait policy was met",
+    "decided": "ended when the answer was decided",
     "deadline": "ended at its deadline",
     "interrupted": "interrupted; what had arrived is kept",
     "stopped": "stopped before all had ended",
@@ -109,7 +111,10 @@ class Report:
     @property
     def partial(self) -> bool:
         """Whether any member neither answered nor was left out on purpose."""
-        return any(o.state not in (State.ANSWERED, State.CANCELLED) for o in self.outcomes)
+        return any(
+            o.state not in (State.ANSWERED, State.CANCELLED) and o.reason not in UNNEEDED
+            for o in self.outcomes
+        )
 
     @property
     def one_model(self) -> bool:

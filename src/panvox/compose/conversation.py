@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
 import msgspec
 
+from panvox.curation import Expect, Method, Rules
+from panvox.curation.rules import parse_expect, parse_method
 from panvox.engine import Run, Turn
 from panvox.engine.conversation import Past
 from panvox.errors import PromptError
@@ -16,18 +19,24 @@ from panvox.protocols import Purse
 from panvox.settings import Settings
 from panvox.store import StoredRun
 from panvox.verdicts import Verdict
-from panvox.waiting import Wait, parse_wait
+from panvox.waiting import Stop, Wait, parse_stop, parse_wait
 
 
 class Manner(TypedDict, total=False):
     """How to ask. What is left out comes from the settings.
 
-    `wait` is a wait policy or its name; `deadline` is the turn's ceiling in seconds; `system` and
-    `max_tokens` are for prompts given as text.
+    - `wait` is a wait policy or its name, `deadline` the turn's ceiling in seconds.
+    - `stop` says whether the turn ends once the answer is decided: "never", "certain", "likely:0.1".
+    - `expect` is the kind of answer, such as "number" or "choice"; found from the prompt if not given.
+    - `method` is how the answer that wins is found, such as "weighted" or "majority".
+    - `system` and `max_tokens` are for prompts given as text.
     """
 
     wait: Wait | str | None
+    stop: Stop | str | None
     deadline: float | None
+    expect: Expect | str | None
+    method: Method | str | None
     system: str | None
     max_tokens: int | None
 
@@ -40,6 +49,7 @@ class Calling(TypedDict, total=False):
     - `fallback`: whether other models may stand in at all; True if not given.
     - `fresh`: whether to ask anew what was answered a while ago.
     - `tag`: a word under which the money counts.
+    - `cascade`: whether dearer models are asked only while the cheaper ones are not sure enough.
     """
 
     preferred: str | None
@@ -47,6 +57,7 @@ class Calling(TypedDict, total=False):
     fallback: bool
     fresh: bool
     tag: str
+    cascade: bool | None
 
 
 class Asking(Manner, Calling, total=False):
@@ -137,12 +148,15 @@ class Conversation:
 
     @asynccontextmanager
     async def stream(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> AsyncIterator[Turn]:
-        """The next turn, as it happens. Raises `PromptError`, or `UsageError` for an unknown wait policy."""
+        """The next turn, as it happens. Raises `PromptError`, or `UsageError` for an unknown word."""
         wait = manner.get("wait") or self._settings.wait
+        stop = manner.get("stop") or self._settings.stop
         deadline = manner.get("deadline")
         async with self._run.turn(
             self._prompt(prompt, manner),
             wait=parse_wait(wait) if isinstance(wait, str) else wait,
+            stop=parse_stop(stop) if isinstance(stop, str) else stop,
+            rules=self._rules(manner),
             deadline=self._settings.deadline if deadline is None else deadline,
         ) as turn:
             with ExitStack() as listening:
@@ -162,6 +176,14 @@ class Conversation:
             states=ended.states,
             duration=ended.duration,
             stopped=ended.stopped,
+        )
+
+    def _rules(self, manner: Manner) -> Rules:
+        expect = manner.get("expect")
+        return replace(
+            self._run.rules,
+            method=parse_method(manner.get("method") or self._settings.method),
+            expect=parse_expect(expect) if expect else self._run.rules.expect,
         )
 
     def _prompt(self, prompt: str | Prompt, manner: Manner) -> Prompt:

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Unpack
@@ -39,6 +40,7 @@ from panvox.compose.panels import Calls, Panels
 from panvox.compose.stack import Shared, Stack, identity_of
 from panvox.compose.watching import watched
 from panvox.engine import Member, Run, Turn
+from panvox.engine.waves import FREE_FIRST, Cascade
 from panvox.errors import SelectionError, UsageError
 from panvox.limits.configured import NO_OVERRIDES, Overrides
 from panvox.messages import MemberEnded, Outcome, Prompt
@@ -281,7 +283,9 @@ class Session:
         entries = (await self.catalogue()).entries
         panels, notes = self._panels_of(entries), Notes()
         async with self._till.purse() as purse:
-            members = panels.members(selected, calls, heard=notes.say, purse=purse)
+            members = _with_latencies(
+                panels.members(selected, calls, heard=notes.say, purse=purse), await self.probes()
+            )
             for note in self._till.notes(selected, {source.provider for source in self._shelf.sources}):
                 notes.say(note)
             run = Run(
@@ -291,7 +295,7 @@ class Session:
                 past=past_of(stored) if stored else (),
                 purse=purse,
                 tag=calling.get("tag", ""),
-                free_first=self.settings.budget.free_first,
+                cascade=_cascade(self.settings, calling.get("cascade")),
             )
             yield Conversation(self.settings, run, purse=purse, notes=(self.notes, notes))
 
@@ -343,6 +347,21 @@ class Session:
         models = asking.get("models", ())
         async with self.run(models=models, continue_run=continue_run, **calling) as conversation:
             return await conversation.ask(prompt, **manner)
+
+
+def _with_latencies(members: Sequence[Member], probes: Mapping[str, Probe]) -> list[Member]:
+    """Members with the seconds that their probes took, as far as they were probed."""
+    return [
+        replace(member, latency=probe.latency) if (probe := probes.get(member.identity.name)) else member
+        for member in members
+    ]
+
+
+def _cascade(settings: Settings, wanted: bool | None) -> Cascade | None:
+    """The waves in which members are asked, where the settings or the caller want any."""
+    if settings.run.cascade if wanted is None else wanted:
+        return Cascade(below=settings.run.cascade_below)
+    return FREE_FIRST if settings.budget.free_first else None
 
 
 def _split(asking: Asking) -> tuple[Calling, Manner]:

@@ -1,38 +1,40 @@
-"""The verdict on a turn, at any time: answers go in as they land."""
+"""The verdict on a turn, at any time: answers go in as they land.
+
+    add ─► extract ─► inspect ─► place ─► tally       once for each answer, as it lands
+    verdict ─► groups ─► confidence, outlook          at any time, a pass over the groups
+            └► rank ─► best, top, votes               in the end, from what was kept of each answer
+
+No text is read again after it was added.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from panvox.curation.centre import most_central, words
-from panvox.curation.extract import extract
-from panvox.curation.grouping import Grouping
-from panvox.curation.rules import Rules
+from msgspec.structs import replace
+
+from panvox.curation.centre import words
+from panvox.curation.choose import Candidate, rank
+from panvox.curation.expect import Expect, infer
+from panvox.curation.extract import Extract, extract
+from panvox.curation.gathering import Gatherings, Landed
+from panvox.curation.quality import Quality, inspect
+from panvox.curation.rules import Method, Rules
 from panvox.curation.tally import Tally
-from panvox.messages import Identity, Outcome
-from panvox.verdicts import Group, Verdict
+from panvox.messages import Identity, Outcome, State
+from panvox.verdicts import Filtered, Group, Outlook, Verdict
 
 EXCERPT = 120
 """Characters of a text that stand for it where no final answer could be read."""
 
-CENTRE_OF = 300
-"""Free texts of which the centre is found at most, taken evenly: the centre of more moves little."""
+TOP = 5
+"""Members that a verdict names as the best ones."""
 
+NAMED = 40
+"""Characters of an answer in a sentence."""
 
-class _Gathering:
-    """A group that grows."""
-
-    def __init__(self, *, extracted: bool) -> None:
-        self.shown: Counter[str] = Counter()
-        self.extracted = extracted
-        self.members: list[Outcome] = []
-        self.lineages: set[str] = set()
-
-    def add(self, outcome: Outcome, shown: str) -> None:
-        self.members.append(outcome)
-        self.shown[shown] += 1
-        self.lineages.add(lineage_of(outcome.speaker))
+_SPARED = frozenset({State.CANCELLED, State.INTERRUPTED})
 
 
 def lineage_of(member: Identity) -> str:
@@ -41,101 +43,189 @@ def lineage_of(member: Identity) -> str:
 
 
 class Curator:
-    """Extracts, groups and counts answers as they land; names the groups, the best and the fastest."""
+    """Extracts, checks, groups and counts answers as they land; says what they amount to at any time.
+
+    An answer that fails a check does not vote, unless all fail one.
+    """
 
     def __init__(self, question: str, members: Sequence[Identity], rules: Rules | None = None) -> None:
         self._question = question
         self._rules = rules or Rules()
+        self.kind = self._rules.expect or infer(question)
         self._asked = len(members)
-        self._grouping = Grouping()
-        self._groups: dict[int, _Gathering] = {}
-        self._free_texts: dict[str, str] = {}
+        self._open = {member.name: lineage_of(member) for member in members}
+        self._spared: dict[str, str] = {}
+        self._filtered: list[Filtered] = []
         self._fastest: Outcome | None = None
-        lineages = {lineage_of(member) for member in members}
-        self._tally = Tally(lineages)
-        self.lineages_asked = len(lineages)
+        lineages = set(self._open.values())
+        self._kept = Gatherings(self._tally(lineages))
+        self._failed = Gatherings(self._tally(lineages))
+        self.votes_asked = self._kept.tally.outlook(lineages).votes
         self.answered = 0
 
-    def add(self, outcome: Outcome) -> bool:
-        """Take an outcome; whether it changed the verdict (only answers do)."""
+    def _tally(self, lineages: set[str]) -> Tally:
+        by_weight = self._rules.method is not Method.MAJORITY
+        return Tally(lineages, self._rules.weights.of(self.kind) if by_weight else None)
+
+    # --- answers go in ---
+
+    def add(self, outcome: Outcome, *, spared: bool = False) -> bool:
+        """Take an outcome; whether it changed the verdict (only answers do).
+
+        `spared` is a member that could have answered and was not asked, as nobody needed it. Who was
+        cancelled or interrupted could have answered, too.
+        """
+        lineage = self._open.pop(outcome.member.name, "")
         if not outcome.answered:
+            if lineage and (spared or outcome.state in _SPARED):
+                self._spared[outcome.member.name] = lineage
             return False
         self.answered += 1
         if self._fastest is None or _arrival(outcome) < _arrival(self._fastest):
             self._fastest = outcome
-        self._place(outcome)
+        self._take(outcome)
         return True
 
-    def _place(self, outcome: Outcome) -> None:
-        found = extract(outcome.text, self._question)
-        if found is None:
-            self._free_texts[outcome.member.name] = outcome.text
-        number = self._grouping.place(outcome.text, found)
-        group = self._groups.setdefault(number, _Gathering(extracted=found is not None))
-        group.add(outcome, found.shown if found else _excerpt(outcome))
-        self._tally.add(lineage_of(outcome.speaker), number)
+    def _take(self, outcome: Outcome) -> None:
+        text = outcome.text or _calls(outcome)
+        found = extract(text, self._question, self._rules.expect) if outcome.text else None
+        quality = self._inspected(outcome, text, found)
+        if quality.failed is not None:
+            name = outcome.member.name
+            self._filtered.append(Filtered(name, quality.failed.value, quality.reason))
+        votes = self._kept if quality.failed is None else self._failed
+        votes.add(
+            Landed(
+                name=outcome.member.name,
+                voter=lineage_of(outcome.speaker),
+                extracted=found is not None,
+                shown=found.shown if found else _excerpt(text),
+                words=words(text),
+                quality=quality,
+                arrival=_arrival(outcome),
+            ),
+            group=votes.grouping.place(text, found),
+            factor=quality.score if self._rules.method is Method.MULTI_FACTOR else 1.0,
+        )
+
+    def _inspected(self, outcome: Outcome, text: str, found: Extract | None) -> Quality:
+        finish = outcome.answer.finish if outcome.answer else None
+        return inspect(text, question=self._question, expect=self.kind, read=found is not None, finish=finish)
+
+    # --- what they amount to ---
 
     @property
     def leading_votes(self) -> float:
         """Votes of the largest group."""
-        return max((self._tally.votes(number) for number in self._groups), default=0.0)
+        return max((self._votes.tally.votes(number) for number in self._votes.groups), default=0.0)
+
+    @property
+    def _votes(self) -> Gatherings:
+        """What is counted: the answers that failed a check only where there are no others."""
+        return self._kept if self._kept.landed else self._failed
+
+    def outlook(self, *, risk: float = 0.05) -> Outlook:
+        """What those who have not ended, or were not waited for, could still change.
+
+        It is never certain for free text: no two texts are the same, so that none can be overtaken.
+        """
+        still = [*self._open.values(), *self._spared.values()]
+        if not still:
+            return Outlook(state="certain", risk=0.0)
+        found = self._kept.tally.outlook(still, risk=risk)
+        if not self._is_closed():
+            found = Outlook(state="open", risk=1.0, votes=found.votes)
+        return replace(found, change=self._change(found.votes)) if found.state != "certain" else found
+
+    def _is_closed(self) -> bool:
+        """Whether answers are counted, and not compared by how they read."""
+        leading = self._kept.leading(1)
+        return self.kind is not Expect.TEXT and bool(leading) and leading[0].extracted
+
+    def _change(self, votes: float) -> str:
+        models = len(self._open) + len(self._spared)
+        second = self._kept.leading(2)[1:]
+        other = second[0].shown if second and second[0].extracted else "another answer"
+        other = other if len(other) <= NAMED else other[: NAMED - 1] + "…"
+        who = f"{models:,} {'model' if models == 1 else 'models'}"
+        count = f"{votes:.1f} votes" if votes != 1 else "1 vote"
+        if self._open:
+            return f"{who} still open, with {count}, could make it {other}"
+        return f"{who} not waited for, with {count}, could have made it {other}"
 
     def verdict(self, *, provisional: bool = False) -> Verdict:
         """The verdict on what has been added so far.
 
-        A `provisional` one does without the centre of free texts, which costs a pass over all of them; it
-        names who was first instead.
+        A `provisional` one costs a pass over the groups: it lists no votes, and names whoever was first in
+        the leading group as the best.
         """
-        groups = self._ranked()
+        counted = self._votes
+        order = counted.ranked()
+        groups = tuple(counted.group(number) for number in order)
         leading = groups[0] if groups else None
         agreed = leading is not None and leading.share > 0.5 and len(leading.members) > 1
+        top = tuple(group.representative for group in groups[:1]) if provisional else self._top(counted)
         return Verdict(
             asked=self._asked,
             answered=self.answered,
-            lineages=self._tally.voters,
+            lineages=counted.tally.voters,
             groups=groups,
             consensus=leading.answer if leading and agreed else None,
-            best=self._first(groups) if provisional else self._best(groups),
+            best=top[0] if top else None,
             fastest=self._fastest.member.name if self._fastest else None,
+            confidence=counted.tally.confidence(order[0])
+            if leading and self._can_be_right(leading)
+            else None,
+            calibrated=counted.tally.calibrated,
+            top=top,
+            effective=counted.tally.effective,
+            expect=self.kind.value,
+            method=self._rules.method.value,
+            basis=self._basis(),
+            filtered=tuple(self._filtered) if counted is self._kept else (),
+            votes=() if provisional else tuple(counted.votes(order)),
+            outlook=self.outlook(),
         )
 
-    def _ranked(self) -> tuple[Group, ...]:
-        counted = [self._count(number, group) for number, group in self._groups.items()]
-        # Where votes are level, an answer that could be read stands before a text that only resembles itself.
-        return tuple(sorted(counted, key=lambda g: (-g.votes, -len(g.members), not g.extracted)))
+    def _can_be_right(self, leading: Group) -> bool:
+        return leading.extracted and self.kind is not Expect.TEXT
 
-    def _count(self, number: int, group: _Gathering) -> Group:
-        votes = round(self._tally.votes(number), 9)  # thirds added and taken away must not tip a tie
-        return Group(
-            answer=group.shown.most_common(1)[0][0],
-            extracted=group.extracted,
-            members=tuple(outcome.member.name for outcome in group.members),
-            votes=votes,
-            share=votes / self._tally.total,
-            representative=min(group.members, key=_arrival).member.name,
-            lineages=len(group.lineages),
-        )
+    def _top(self, counted: Gatherings) -> tuple[str, ...]:
+        candidates = [
+            Candidate(
+                name=landed.name,
+                lineage=landed.voter,
+                words=landed.words,
+                quality=landed.quality,
+                weight=counted.tally.votes(number) if landed.extracted else None,
+                arrival=landed.arrival,
+            )
+            for landed, number in counted.landed
+        ]
+        return rank(candidates, method=self._rules.method)[:TOP]
 
-    def _first(self, groups: Sequence[Group]) -> str | None:
-        return groups[0].representative if groups else None
-
-    def _best(self, groups: Sequence[Group]) -> str | None:
-        """The most central text where most are free texts, else whoever was first in the leading group."""
-        names = list(self._free_texts)
-        if len(names) < 3 or len(names) <= self.answered / 2:
-            return self._first(groups)
-        step = -(-len(names) // CENTRE_OF)
-        names = names[::step]
-        return names[most_central([words(self._free_texts[name]) for name in names])]
+    def _basis(self) -> str:
+        """What the weights rest on, as a sentence."""
+        learnt = self._rules.weights.of(self.kind)
+        by_weight = self._rules.method is not Method.MAJORITY
+        basis = (learnt.basis if learnt and by_weight else "") or "one vote a lineage"
+        if not self._filtered or self._kept.landed:
+            return basis
+        checks = Counter(filtered.check for filtered in self._filtered)
+        told = ", ".join(f"{count:,} {check}" for check, count in checks.most_common())
+        return f"{basis}; every answer failed a check ({told}), so that all vote"
 
 
 def _arrival(outcome: Outcome) -> float:
     return outcome.started + outcome.duration
 
 
-def _excerpt(outcome: Outcome) -> str:
-    if not outcome.text:
-        calls = outcome.answer.tool_calls if outcome.answer else ()
-        return ", ".join(f"{call.name}({call.arguments})" for call in calls)[:EXCERPT]
-    line = " ".join(outcome.text[: 4 * EXCERPT].split())
+def _calls(outcome: Outcome) -> str:
+    """The tools that an answer calls, for those that have no text."""
+    calls = outcome.answer.tool_calls if outcome.answer else ()
+    return ", ".join(f"{call.name}({call.arguments})" for call in calls)
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text[: 4 * EXCERPT].split())
     return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+from panvox.curation.expect import Expect
 from panvox.messages import Finish
 
 
@@ -32,10 +33,13 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     score: float = 1.0
 
 
-def inspect(text: str, *, read: bool, finish: Finish | None) -> Quality:
+def inspect(text: str, *, question: str, expect: Expect, read: bool, finish: Finish | None) -> Quality:
     """What is wrong with `text`, if anything; `read` tells whether a final answer was found in it."""
-    if not text.strip():
+    words = text.strip()
+    if not words:
         return Quality(failed=Check.EMPTY, reason="the answer has no words", score=0.0)
-    if finish is Finish.LENGTH and not read:
-        return Quality(failed=Check.CUT, reason="the answer was cut off before its end", score=0.0)
+    if words == question.strip():
+        return Quality(failed=Check.ECHO, reason="the answer is the prompt itself", score=0.0)
+    if finish is Finish.LENGTH and not read and expect is not Expect.TEXT:
+        return Quality(failed=Check.CUT, reason="the text was cut off before an answer", score=0.0)
     return Quality()

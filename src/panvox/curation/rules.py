@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 
 from panvox.curation.expect import Expect
 from panvox.curation.weights import Weights
+from panvox.errors import UsageError
 from panvox.messages import Identity
 
 
@@ -38,3 +40,22 @@ class Rules:
     method: Method = Method.WEIGHTED
     weights: Weights = field(default_factory=Weights)
     strength: Callable[[Identity, Expect], float | None] = nobody_knows
+
+
+def parse_method(name: str) -> Method:
+    """The method of this name. Raises `UsageError` with those that there are."""
+    return Method(_one_of("method", name, [method.value for method in Method]))
+
+
+def parse_expect(name: str) -> Expect:
+    """The kind of answer of this name. Raises `UsageError` with those that there are."""
+    return Expect(_one_of("kind of answer", name, [kind.value for kind in Expect]))
+
+
+def _one_of(what: str, name: str, known: list[str]) -> str:
+    word = name.strip().lower()
+    if word in known:
+        return word
+    near = get_close_matches(word[:80], known, n=1)
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise UsageError(f"the {what} {name[:80]!r} is not one of {', '.join(known)}{meant}")

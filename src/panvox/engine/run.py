@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
-from panvox.curation import Curator, Rules
+from msgspec.structs import replace
+
+from panvox.curation import Curator, Expect, Rules
 from panvox.deadline import narrow
 from panvox.engine.conversation import Past, prompt_for
 from panvox.engine.ledger import Ledger, Record
 from panvox.engine.mailbox import Lane, Mailbox
-from panvox.engine.waves import AGREED, Means, NullPurse, agree
+from panvox.engine.stopping import DECIDED, FREE_TEXT, LIKELY, Spared, saved
+from panvox.engine.waves import Cascade, Means, NullPurse, tiers
 from panvox.errors import Failure, Fault, Internal, TimedOut, Truncated, UsageError
 from panvox.messages import (
     AttemptBegan,
@@ -49,7 +52,7 @@ from panvox.messages import (
 )
 from panvox.protocols import Journal, Model, Purse, Want
 from panvox.verdicts import Verdict
-from panvox.waiting import Wait
+from panvox.waiting import Stop, Wait
 
 WAVE = 16
 """Members that start in one round of the loop; in the next it reads what has arrived. If all started in one,
@@ -61,12 +64,14 @@ class Member:
     """A model in a panel; `deadline` is in seconds from the member's own start.
 
     `cost` tells how many USD it is expected to cost to ask it a prompt; None where asking it costs nothing.
+    `latency` is how many seconds its answers take, as far as that is known.
     """
 
     identity: Identity
     model: Model
     deadline: float | None = None
     cost: Callable[[Prompt], Decimal] | None = None
+    latency: float | None = None
 
 
 def new_run_id() -> str:
@@ -86,14 +91,14 @@ class Run:
         past: Sequence[Past] = (),
         purse: Purse | None = None,
         tag: str = "",
-        free_first: bool = False,
+        cascade: Cascade | None = None,
         rules: Rules | None = None,
     ) -> None:
         """`past` continues an earlier run. Raises `ValueError` if two members have one name.
 
         `purse` pays for members that cost money, under `tag`, and is closed by whoever made it; without one
-        nothing is counted. `free_first` asks such members only when the free ones do not agree. `rules` are
-        what the verdicts go by.
+        nothing is counted. A `cascade` asks them in waves, the dearer ones only while the others are not
+        sure. `rules` are what the verdicts go by.
         """
         names = [member.identity.name for member in members]
         if len(set(names)) != len(names):
@@ -103,14 +108,24 @@ class Run:
         self._journal = journal
         self._past = list(past)
         self._under_way = False
-        self._means = Means(purse=purse or NullPurse(), tag=tag, free_first=free_first)
-        self._rules = rules or Rules()
+        self._means = Means(purse=purse or NullPurse(), tag=tag, cascade=cascade)
+        self.rules = rules or Rules()
+        self._latencies: dict[str, float] = {}
 
     @asynccontextmanager
     async def turn(
-        self, prompt: Prompt, *, wait: Wait | None = None, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        *,
+        wait: Wait | None = None,
+        stop: Stop | None = None,
+        deadline: float | None = None,
+        rules: Rules | None = None,
     ) -> AsyncIterator[Turn]:
         """Ask every member; `deadline` is the turn's ceiling in seconds.
+
+        Under `stop` the turn ends once the answer is decided, whatever `wait` says. Without `rules` those of
+        the run hold.
 
         `prompt` holds what this turn adds to the conversation. On leaving, open members are cancelled and
         booked, and the journal has everything. Errors of the body come out bare. Raises `UsageError` while
@@ -122,25 +137,17 @@ class Run:
             )
         self._under_way = True
         try:
-            async with self._one_turn(prompt, wait=wait, deadline=deadline) as turn:
+            manner = _Manner(
+                wait=wait or Wait(), stop=stop or Stop(), deadline=deadline, rules=rules or self.rules
+            )
+            async with self._one_turn(prompt, manner) as turn:
                 yield turn
         finally:
             self._under_way = False
 
     @asynccontextmanager
-    async def _one_turn(
-        self, prompt: Prompt, *, wait: Wait | None, deadline: float | None
-    ) -> AsyncIterator[Turn]:
-        turn = Turn(
-            self,
-            len(self._past),
-            prompt,
-            wait=wait or Wait(),
-            deadline=deadline,
-            journal=self._journal,
-            means=self._means,
-            rules=self._rules,
-        )
+    async def _one_turn(self, prompt: Prompt, manner: _Manner) -> AsyncIterator[Turn]:
+        turn = Turn(self, len(self._past), prompt, manner, journal=self._journal, means=self._means)
         error: BaseException | None = None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(turn.drive(), name=f"turn {self.id}/{turn.number}")
@@ -151,12 +158,28 @@ class Run:
             finally:
                 turn.leave()
         self._past.append(turn.past())
+        self._latencies |= {o.member.name: o.duration for o in turn.outcomes if o.answered and not o.cached}
         if error is not None:
             raise error
 
     def prompt_for(self, member: str, prompt: Prompt) -> Prompt:
         """What `member` is asked when the conversation goes on with `prompt`."""
         return prompt_for(member, self._past, prompt)
+
+    def latency(self, member: Member) -> float | None:
+        """Seconds that an answer of `member` takes by what is known, its own deadline at most."""
+        seconds = self._latencies.get(member.identity.name, member.latency)
+        return min((each for each in (seconds, member.deadline) if each is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    """How one turn is asked."""
+
+    wait: Wait
+    stop: Stop
+    deadline: float | None
+    rules: Rules
 
 
 class Turn:
@@ -167,34 +190,36 @@ class Turn:
         run: Run,
         number: int,
         prompt: Prompt,
+        manner: _Manner,
         *,
-        wait: Wait,
-        deadline: float | None,
         journal: Journal,
         means: Means,
-        rules: Rules,
     ) -> None:
         self.run = run.id
         self.number = number
         self.ended: RunEnded | None = None
         self._prompt = prompt
         self._prompt_for = run.prompt_for
-        self._wait = wait
+        self._latency = run.latency
+        self._wait = manner.wait
         self._wait_over = False
-        self._deadline = deadline
+        self._stop_rule = manner.stop
+        self._deadline = manner.deadline
         self._journal = journal
         self._means = means
-        self._members = run.members
+        self._members = {member.identity.name: member for member in run.members}
         self._identities = tuple(member.identity for member in run.members)
         self._ledger = Ledger(self._identities)
-        self._curator = Curator(prompt.question, self._identities, rules)
+        self._curator = Curator(prompt.question, self._identities, manner.rules)
         self._mailbox = Mailbox(
             members=len(run.members), verdict=partial(self._curator.verdict, provisional=True)
         )
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._tasks: list[asyncio.Task[None]] = []
+        self._costs: dict[str, Decimal] = {}
         self._stopped = ""
+        self._spared: list[Spared] = []
         self._noted: set[str] = set()
         self._unwritten: asyncio.Queue[Outcome | None] = asyncio.Queue(len(run.members) + 1)
 
@@ -253,9 +278,9 @@ class Turn:
         return self._curator.leading_votes
 
     @property
-    def votes(self) -> int:
-        """Votes of all who were asked: one a lineage."""
-        return self._curator.lineages_asked
+    def votes(self) -> float:
+        """Votes of all who were asked."""
+        return self._curator.votes_asked
 
     def stop(self, why: str = "stopped") -> None:
         """End the turn and keep what has arrived: open members are cancelled and booked with the reason."""
@@ -314,50 +339,73 @@ class Turn:
                 members=self._identities,
             )
         )
-        asked = list(zip(self._members, self._ledger.records(), strict=True))
+        if self._stop_rule.kind != "never" and self._curator.kind is Expect.TEXT:
+            self.note(FREE_TEXT)
         self._means.purse.begin(run=self.run, turn=self.number, tag=self._means.tag)
         async with asyncio.TaskGroup() as tasks:
-            await self._begin([(member, record) for member, record in asked if member.cost is None], tasks)
-            paid = [(member, record) for member, record in asked if member.cost is not None]
-            await self._begin(await self._affordable(paid), tasks)
+            await self._ask_in_waves(tasks)
         for record in self._ledger.records():
             if record.state.open:  # cancelled before its task took a first step
-                self._book_cancelled(record)
+                self._book_cancelled(record, asked=False)
 
-    async def _begin(self, asked: Iterable[tuple[Member, Record]], tasks: asyncio.TaskGroup) -> None:
-        for member, record in asked:
+    async def _ask_in_waves(self, tasks: asyncio.TaskGroup) -> None:
+        """Free members first, then those that cost money; under a cascade only as long as they are needed."""
+        left = {record.identity.name: record for record in self._ledger.records()}
+        cascade = self._means.cascade
+        for wave in self._waves():
+            if cascade is not None and await self._is_enough(cascade):
+                for record in left.values():
+                    self._book(record, State.SKIPPED, reason=cascade.reason, spared=True)
+                return
+            await self._begin(await self._affordable([left.pop(name) for name in wave]), tasks)
+
+    def _waves(self) -> Iterator[Sequence[str]]:
+        """Who is asked after whom. What members may cost is worked out when the free ones have started."""
+        free = [name for name, member in self._members.items() if member.cost is None]
+        if free:
+            yield free
+        for name, member in self._members.items():
+            if member.cost is not None:
+                self._costs[name] = member.cost(self._prompt_for(name, self._prompt))
+        if self._means.cascade is not None and self._means.cascade.tiers:
+            yield from tiers(self._costs)
+        elif self._costs:
+            yield list(self._costs)
+
+    async def _is_enough(self, cascade: Cascade) -> bool:
+        """Wait for those who were asked; whether nobody else has to be. Never before anybody was."""
+        if not self._tasks:
+            return False
+        await asyncio.wait(self._tasks)
+        await self._unwritten.join()  # what was set aside and not spent is there for the next ones
+        if self._stopped:
+            return False
+        asked = {task.get_name() for task in self._tasks}
+        members = [identity for identity in self._identities if identity.name in asked]
+        return cascade.is_enough(self._curator.verdict(provisional=True), members)
+
+    async def _begin(self, asked: Iterable[Record], tasks: asyncio.TaskGroup) -> None:
+        for record in asked:
             if len(self._tasks) % WAVE == 0:
                 await asyncio.sleep(0)
             if self._stopped:
                 break
-            task = tasks.create_task(self._ask(member, record), name=member.identity.name)
-            self._tasks.append(task)
+            name = record.identity.name
+            self._tasks.append(tasks.create_task(self._ask(self._members[name], record), name=name))
 
-    async def _affordable(self, paid: Sequence[tuple[Member, Record]]) -> list[tuple[Member, Record]]:
+    async def _affordable(self, asked: Sequence[Record]) -> Sequence[Record]:
         """Those whose money is set aside; the others are booked with the reason."""
-        if self._means.free_first and paid and await self._free_agree():
-            for _, record in paid:
-                self._book(record, State.SKIPPED, reason=AGREED)
-            return []
-        if self._stopped:
-            return []
-        wants = [Want(member.identity, self._cost(member)) for member, _ in paid]
+        costs = self._costs
+        wants = [
+            Want(each.identity, costs[each.identity.name]) for each in asked if each.identity.name in costs
+        ]
+        if self._stopped or not wants:
+            return asked
         refused = await self._means.purse.reserve(wants)
-        for member, record in paid:
-            if refusal := refused.get(member.identity.name):
+        for record in asked:
+            if refusal := refused.get(record.identity.name):
                 self._book(record, State.SKIPPED, reason=f"budget: {refusal.reason}")
-        return [(member, record) for member, record in paid if member.identity.name not in refused]
-
-    async def _free_agree(self) -> bool:
-        """Wait for the free members; whether they agree."""
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        free = [member.identity for member in self._members if member.cost is None]
-        return agree(self._curator.verdict(provisional=True), free)
-
-    def _cost(self, member: Member) -> Decimal:
-        prompt = self._prompt_for(member.identity.name, self._prompt)
-        return member.cost(prompt) if member.cost else Decimal(0)
+        return [record for record in asked if record.identity.name not in refused]
 
     async def _ask(self, member: Member, record: Record) -> None:
         """Ask one member, listen to its end, book how it ended; every event of every member passes here."""
@@ -384,7 +432,7 @@ class Turn:
                         record.first_token = self._now() - record.started
         except asyncio.CancelledError:
             lane.close()
-            self._book_cancelled(record)
+            self._book_cancelled(record, asked=True)
             raise
         except Failure as failure:
             fault = failure.fault
@@ -420,7 +468,7 @@ class Turn:
                 pass  # the fold has it
         return lane
 
-    def _book_cancelled(self, record: Record) -> None:
+    def _book_cancelled(self, record: Record, *, asked: bool) -> None:
         match self._stopped:
             case "deadline":
                 fault = _too_late(record, f"no end within the run's deadline of {self._deadline:g} s")
@@ -428,19 +476,42 @@ class Turn:
             case "interrupted":
                 self._book(record, State.INTERRUPTED, reason="interrupted before this model had ended")
             case "wait":
-                self._book(
-                    record, State.CANCELLED, reason="the answer was decided before this model had ended"
-                )
+                reason = "the answer was decided before this model had ended"
+                self._book(record, State.CANCELLED, reason=reason, spared=True)
+            case "decided":
+                state = State.CANCELLED if asked else State.SKIPPED
+                reason = DECIDED if self._stop_rule.kind == "certain" else LIKELY
+                self._book(record, state, reason=reason, spared=True)
             case _:
                 self._book(record, State.CANCELLED, reason="the run was stopped before this model had ended")
 
-    def _book(self, record: Record, state: State, *, fault: Fault | None = None, reason: str = "") -> None:
+    def _book(
+        self,
+        record: Record,
+        state: State,
+        *,
+        fault: Fault | None = None,
+        reason: str = "",
+        spared: bool = False,
+    ) -> None:
         outcome = self._ledger.end(record, state, self._now(), fault=fault, reason=reason)
         self._unwritten.put_nowait(outcome)
-        if self._curator.add(outcome):
+        if spared:
+            name = outcome.member.name
+            reserved, seconds = self._costs.get(name, Decimal(0)), self._latency(self._members[name])
+            self._spared.append(Spared(outcome=outcome, reserved=reserved, seconds=seconds))
+        if self._curator.add(outcome, spared=spared):
             self._mailbox.verdict_changed()
         self._mailbox.put(MemberEnded(outcome))
         self._look()
+        self._decide()
+
+    def _decide(self) -> None:
+        """Ask the rule for stopping whether the rest has to be waited for."""
+        if self._stopped or self._stop_rule.kind == "never" or not self._ledger.open:
+            return
+        if self._stop_rule.met(self._curator.outlook(risk=self._stop_rule.risk)):
+            self.stop("decided")
 
     def _look(self) -> None:
         """Ask the wait policy; under all but `fast`, being met ends the turn."""
@@ -468,12 +539,15 @@ class Turn:
             for outcome in ended:
                 await self._journal.outcome(self.run, self.number, outcome)
             await self._means.purse.settle(ended)
+            for _ in group:
+                self._unwritten.task_done()
 
     async def _finish(self) -> None:
+        verdict = self._curator.verdict()
         self.ended = RunEnded(
             run=self.run,
             turn=self.number,
-            verdict=self._curator.verdict(),
+            verdict=replace(verdict, saved=saved(self._spared)) if self._spared else verdict,
             states={state.value: count for state, count in self._ledger.states.items()},
             duration=self._now(),
             stopped=self._stopped,

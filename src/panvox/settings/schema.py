@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -44,6 +44,7 @@ from panvox.settings.values import (
     Slots,
     SomeFile,
     Spacing,
+    Stop,
     Tokens,
     Variable,
     Wait,
@@ -72,6 +73,14 @@ class Run(Section):
 
     deadline: Seconds = Field(120.0, description="seconds that one turn may take at most")
     wait: Wait = Field("all", description="how long to wait for answers")
+    stop: Stop = Field("never", description="whether to stop early once the rest cannot change the answer")
+    method: Literal["weighted", "majority", "multi-factor", "medoid", "judge"] = Field(
+        "weighted", description="how the answer that wins is found"
+    )
+    cascade: bool = Field(
+        False, description="whether dearer models are asked only while cheaper ones are not sure enough"
+    )
+    cascade_below: Share = Field(0.8, description="confidence below which `run.cascade` asks the next models")
     max_tokens: Tokens | None = Field(
         None, description="tokens of an answer at most; left to the provider if unset"
     )

@@ -16,7 +16,7 @@ from panvox.protocols import Capability
 from panvox.settings.hosts import exemption
 from panvox.settings.places import expanded
 from panvox.settings.ways_out import NONE
-from panvox.waiting import parse_wait
+from panvox.waiting import parse_stop, parse_wait
 
 
 def _matching(pattern: str, sentence: str) -> AfterValidator:
@@ -33,6 +33,14 @@ def _wait_policy(text: str) -> str:
         parse_wait(text)
     except UsageError as error:
         raise ValueError(f"must be {str(error).partition(' is not ')[2]}") from None
+    return text
+
+
+def _stop_rule(text: str) -> str:
+    try:
+        parse_stop(text)
+    except UsageError as error:
+        raise ValueError(f"must be one of {str(error).partition(' is not one of ')[2]}") from None
     return text
 
 
@@ -186,6 +194,7 @@ def _window(text: str) -> str:
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Tokens = Annotated[int, Field(gt=0, le=10_000_000)]
 Wait = Annotated[str, AfterValidator(_wait_policy)]
+Stop = Annotated[str, AfterValidator(_stop_rule)]
 NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 """How providers, panels and tags may be called."""
 

@@ -1,0 +1,116 @@
+"""Groups of answers that grow, with their votes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import nsmallest
+
+from panvox.curation.grouping import Grouping
+from panvox.curation.quality import Quality
+from panvox.curation.tally import Tally
+from panvox.verdicts import Group, Vote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """What is kept of an answer: everything that a verdict needs, so that its text is read once.
+
+    `voter` is the word for its weights, `shown` the answer as people read it, or an excerpt where none could
+    be read; `arrival` is in seconds from the start of the turn.
+    """
+
+    name: str
+    voter: str
+    extracted: bool
+    shown: str
+    words: Mapping[str, int]
+    quality: Quality
+    arrival: float
+
+
+@dataclass(slots=True)
+class Gathering:
+    """A group that grows: its members in the order of their answers, and who was first."""
+
+    first: Landed
+    members: list[str] = field(default_factory=list)
+    lineages: set[str] = field(default_factory=set)
+    extracted: bool = False
+    shown: str = ""
+    _spellings: Counter[str] = field(default_factory=Counter)
+
+    def add(self, landed: Landed) -> None:
+        """One more answer; the group is shown in the spelling that most of its answers have."""
+        self.members.append(landed.name)
+        self.lineages.add(landed.voter)
+        self.extracted = self.extracted or landed.extracted
+        self._spellings[landed.shown] += 1
+        if self._spellings[landed.shown] > self._spellings[self.shown]:
+            self.shown = landed.shown
+        if landed.arrival < self.first.arrival:
+            self.first = landed
+
+
+class Gatherings:
+    """All groups of a turn, by number, and the tally of their votes."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+        self.grouping = Grouping()
+        self.groups: dict[int, Gathering] = {}
+        self.landed: list[tuple[Landed, int]] = []
+
+    def add(self, landed: Landed, *, group: int, factor: float) -> None:
+        """An answer that belongs to the group of this number; `factor` is what the method makes of it."""
+        if group not in self.groups:
+            self.groups[group] = Gathering(landed)
+        self.groups[group].add(landed)
+        self.landed.append((landed, group))
+        self.tally.add(landed.voter, group, factor=factor)
+
+    def ranked(self) -> list[int]:
+        """The numbers of the groups, the largest first.
+
+        Where votes are level, an answer that could be read stands before a text that only resembles itself.
+        """
+        return sorted(self.groups, key=self._place)
+
+    def leading(self, count: int) -> list[Gathering]:
+        """So many of the largest groups, the largest first."""
+        return [self.groups[number] for number in nsmallest(count, self.groups, key=self._place)]
+
+    def _place(self, number: int) -> tuple[float, int, bool]:
+        group = self.groups[number]
+        return -self._level(number), -len(group.members), not group.extracted
+
+    def _level(self, number: int) -> float:
+        return round(self.tally.votes(number), 9)  # thirds added and taken away must not tip a tie
+
+    def group(self, number: int) -> Group:
+        """The group of this number, as a verdict tells it."""
+        group, votes, total = self.groups[number], self._level(number), self.tally.total
+        return Group(
+            answer=group.shown,
+            extracted=group.extracted,
+            members=tuple(group.members),
+            votes=votes,
+            share=votes / total if total else 0.0,
+            representative=group.first.name,
+            lineages=len(group.lineages),
+        )
+
+    def votes(self, order: list[int]) -> Iterator[Vote]:
+        """What each answer counts; `order` has the numbers of the groups as the verdict has them."""
+        places = {number: place for place, number in enumerate(order)}
+        for landed, number in self.landed:
+            counted = self.tally.counted(landed.voter)
+            yield Vote(
+                member=landed.name,
+                group=places[number],
+                weight=counted.weight,
+                strength=counted.strength,
+                part=counted.part,
+                quality=landed.quality.score,
+            )
