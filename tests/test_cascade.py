@@ -6,21 +6,28 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panvox.budget import Ceilings, LimitedPurse, MemoryBook
-from panvox.curation import Rules
+from panvox.curation import Method, Rules
 from panvox.engine import Member, Run, Turn, parse_wait
 from panvox.engine.waves import FREE_FIRST, STEP, SURE, Cascade, agreement, tiers
-from panvox.errors import Overloaded
+from panvox.errors import Overloaded, UsageError
 from panvox.messages import End, Finish, Identity, Outcome, Prompt, RunEnded, Text, Usage, UsageReport
 from panvox.protocols import Refusal, Want
+from panvox.settings.schema import Run as SettingsOfRun
+from panvox.simulator import Fleet
 from panvox.testing import MemoryJournal, ScriptedModel
 from panvox.verdicts import Group, Verdict
 from panvox.waiting import parse_stop
+from tests.flows import SUM, host, served
+from tests.test_failures_in_session import requests
+from tests.test_money_in_session import costs, paid, reasons
 from tests.test_run import virtual
 
 QUESTION = Prompt.of("What is the capital of France?")
@@ -337,3 +344,49 @@ def test_whatever_happens_everybody_ends_and_nobody_is_asked_before_all_cheaper_
         return ended
 
     virtual(check)
+
+
+# --- the session ---
+
+
+def three() -> tuple[Fleet, dict[str, str], str]:
+    """Two free models, and one that costs money; rows and settings for them."""
+    oak, ash, elm = host("oak"), host("ash"), host("elm", "other")
+    return Fleet((oak, ash, elm)), paid(oak), costs(oak=2)
+
+
+async def test_a_session_asks_in_waves_where_the_settings_or_the_caller_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PANVOX_RUN__CASCADE", "true")
+    monkeypatch.setenv("PANVOX_RUN__CASCADE_BELOW", "0.7")
+    fleet, rows, more = three()
+    async with served(tmp_path, fleet, rows=rows, more=more) as (session, simulator):
+        waves = await session.ask(SUM)
+        assert requests(simulator) == {"oak": 0, "ash": 1, "elm": 1}
+        all_at_once = await session.ask("What is 1 + 1?", cascade=False)
+    assert reasons(waves) == {"oak/m": SURE}
+    assert waves.verdict.saved is not None
+    assert waves.verdict.saved.money == 2
+    assert all_at_once.states == {"answered": 3}
+
+
+async def test_kind_method_and_rule_can_be_given_for_each_prompt(tmp_path: Path) -> None:
+    fleet, rows, more = three()
+    async with served(tmp_path, fleet, rows=rows, more=more) as (session, _):
+        async with session.run() as conversation:
+            first = await conversation.ask(SUM, expect="short", method="majority", stop="certain")
+            second = await conversation.ask(SUM)
+        with pytest.raises(UsageError, match="kind of answer 'nmber' is not one of number, choice"):
+            await session.ask(SUM, expect="nmber")
+        with pytest.raises(UsageError, match="method 'vote' is not one of weighted, majority"):
+            await session.ask(SUM, method="vote")
+        with pytest.raises(UsageError, match="is not one of never, certain"):
+            await session.ask(SUM, stop="soon")
+    assert (first.verdict.expect, first.verdict.method) == ("short", "majority")
+    assert (second.verdict.expect, second.verdict.method) == ("number", "weighted")
+
+
+def test_the_methods_of_the_settings_are_those_of_curation() -> None:
+    allowed = get_args(SettingsOfRun.model_fields["method"].annotation)
+    assert list(allowed) == [method.value for method in Method]
