@@ -47,6 +47,7 @@ format: $(VENV)/.dev
 
 figures: $(VENV)/.dev $(RIVALS)
 	$(BIN)/python -m benchmarks.catalogue --write BENCHMARKS.md
+	$(BIN)/python -m benchmarks.curation --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.fanout --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.limits --write BENCHMARKS.md
 

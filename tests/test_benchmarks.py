@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from benchmarks import catalogue, contest, fanout, fifteen, limits, pages, permits, soak, trouble
+from benchmarks import catalogue, contest, curation, fanout, fifteen, limits, pages, permits, soak, trouble
 from benchmarks.limited_fleet import (
     FREE,
     Host,
@@ -30,6 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panvox.compose.dialects import DIALECTS, dialect_of
+from panvox.curation import Curator
 from panvox.limits.limiter import MemoryLimiter, MemoryPermit
 from panvox.messages import Prompt
 from panvox.protocols import Demand, Limiter, Limits, Quirks
@@ -79,6 +80,24 @@ def test_vendors_that_speak_one_dialect_share_one_encoding_whatever_their_quirks
     ]
     assert len(rows) > 20
     assert len({id(body[-1]) for body in bodies}) == 1
+
+
+# --- curation ---
+
+
+@pytest.mark.parametrize("kind", curation.KINDS, ids=lambda kind: kind.name)
+def test_what_is_curated_is_as_long_as_said_and_of_its_kind(kind: curation.Kind) -> None:
+    outcomes = curation.answers(kind, 40)
+    assert all(curation.LENGTH <= len(each.text) <= curation.LENGTH + 20 for each in outcomes)
+    curator = Curator(kind.question, [each.member for each in outcomes])
+    for each in outcomes:
+        curator.add(each)
+    verdict = curator.verdict()
+    assert (verdict.answered, verdict.lineages, len(verdict.votes)) == (40, 20, 40)
+    assert all(group.extracted for group in verdict.groups) is (kind.name != "free text")
+    costs = curation.measured(kind, 40)
+    assert (len(costs.adding), len(costs.provisional)) == (40, 40)
+    assert curation.row(kind, [costs]).count("|") == 7
 
 
 # --- limits ----------------------------------------------------------------------------------------
