@@ -130,25 +130,30 @@ def _late(times: Sequence[float]) -> float:
     return sorted(times)[int(0.99 * (len(times) - 1))]
 
 
+def caveats(times: int, count: int) -> str:
+    """What to know before the figures are believed."""
+    return pages.filled(
+        f"Caveats first. The answers are made up: {count} of {LENGTH:,} characters, by {count // SHARED} "
+        "different weights, whose words are random. They land one after the other and nothing else happens; "
+        f"medians of {times} rounds after one that does not count. Milliseconds of CPU on one of "
+        f"{len(os.sched_getaffinity(0))} cores. What is learnt of models, embeddings and judges take no part."
+    )
+
+
 def report(*, times: int = 7, count: int = ANSWERS) -> str:
     """The section."""
+    python, packages = platform.python_version(), f"msgspec {version('msgspec')}"
+    rounds = {kind.name: [measured(kind, count) for _ in range(times + 1)][1:] for kind in KINDS}
     return "\n".join(
         [
-            pages.filled(
-                f"Caveats first. The answers are made up: {count} of {LENGTH:,} characters, by "
-                f"{count // SHARED} different weights, whose words are random. They land one after the other and nothing else "
-                f"happens; medians of {times} rounds after one that does not count. Milliseconds of CPU on one "
-                f"of {len(os.sched_getaffinity(0))} cores. What is learnt of models, embeddings and judges take "
-                "no part."
-            ),
+            caveats(times, count),
             "",
-            f"Python {platform.python_version()}, msgspec {version('msgspec')}, {platform.system()} "
-            f"{platform.machine()}.",
+            f"Python {python}, {packages}, {platform.system()} {platform.machine()}.",
             "",
-            "| answers | an answer, median | 99th percentile | a provisional verdict | 99th percentile "
+            "| answers | an answer, median | 99th percentile | a provisional verdict, median | 99th percentile "
             "| the final verdict (slowest) |",
             "|---|---|---|---|---|---|",
-            *(row(kind, [measured(kind, count) for _ in range(times + 1)][1:]) for kind in KINDS),
+            *(row(kind, rounds[kind.name]) for kind in KINDS),
         ]
     )
 

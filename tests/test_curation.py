@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 
 from panvox.curation import Curator, Expect, Method, Rules, extract
 from panvox.curation.centre import most_central, words
+from panvox.curation.gathering import Gatherings, Landed
+from panvox.curation.grouping import Grouping
+from panvox.curation.quality import Quality
 from panvox.curation.tally import Tally
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.messages import Answer, Finish, Identity, Outcome, State, ToolCall
@@ -335,6 +338,60 @@ def test_no_text_is_read_again_after_its_answer_has_landed() -> None:
     Watched.reads.clear()
     assert curator.verdict(provisional=True).answered == curator.verdict().answered == 30
     assert not Watched.reads
+
+
+def test_published_strengths_count_where_nothing_was_learnt() -> None:
+    def strength(member: Identity, task: Expect) -> float | None:
+        return {"strong": 0.9, "weak": 0.3, "poor": 0.2}.get(member.name) if task is Expect.NUMBER else None
+
+    outcomes = [outcome("strong", "7"), outcome("weak", "8"), outcome("poor", "8"), outcome("unknown", "9")]
+    curator = Curator(EGGS, [each.member for each in outcomes], Rules(strength=strength))
+    for each in outcomes:
+        curator.add(each)
+    verdict = curator.verdict()
+    assert verdict.leading is not None
+    assert (verdict.leading.answer, verdict.leading.key, verdict.basis) == ("7", "7", "published strengths")
+    strengths = {vote.member: vote.strength for vote in verdict.votes}
+    assert strengths == {"strong": 0.9, "weak": 0.3, "poor": 0.2, "unknown": None}
+
+
+def test_groups_that_turn_out_to_be_the_same_become_one_with_the_votes_of_both() -> None:
+    tally = Tally("abc")
+    gathered = Gatherings(tally, Grouping())
+    for voter, number in (("a", 0), ("b", 1), ("b", 0), ("c", 2)):
+        gathered.add(landed(voter, f"city {number}"), number)
+    gathered.merge(0, 1)
+    assert gathered.ranked() == [0, 2]
+    assert gathered.group(0).votes == 2.0
+    assert sorted(gathered.group(0).members) == ["a", "b", "b"]
+    assert [vote.group for vote in gathered.votes([0, 2])] == [0, 0, 0, 1]
+    gathered.add(landed("d", "city 0"), 0)
+    assert gathered.group(0).votes == 3.0
+    assert (tally.total, tally.voters) == (4.0, 4)
+
+
+def landed(voter: str, shown: str) -> Landed:
+    return Landed(
+        name=voter,
+        voter=voter,
+        key=shown,
+        shown=shown,
+        words=words(shown),
+        quality=Quality(),
+        factor=1.0,
+        arrival=0.0,
+    )
+
+
+def test_tool_calls_are_the_same_answer_where_they_call_the_same() -> None:
+    def calling(name: str, arguments: str) -> Outcome:
+        call = ToolCall("1", "look", arguments)
+        answer = Answer(tool_calls=(call,), finish=Finish.TOOL_CALLS)
+        return Outcome(member=Identity(name=name), state=State.ANSWERED, answer=answer)
+
+    verdict = judged(CAPITAL, [calling("a", "1"), calling("b", "2"), calling("c", "1")])
+    assert [group.members for group in verdict.groups] == [("a", "c"), ("b",)]
+    assert verdict.filtered == ()
 
 
 # --- what could still change it ---

@@ -10,7 +10,7 @@ No text is read again after it was added.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from panvox.curation.choose import Candidate, rank
 from panvox.curation.expect import Expect, infer
 from panvox.curation.extract import Extract, extract
 from panvox.curation.gathering import Gatherings, Landed
+from panvox.curation.grouping import Grouping
 from panvox.curation.quality import Quality, inspect
 from panvox.curation.rules import Method, Rules
 from panvox.curation.tally import Tally
@@ -57,15 +58,22 @@ class Curator:
         self._spared: dict[str, str] = {}
         self._filtered: list[Filtered] = []
         self._fastest: Outcome | None = None
-        lineages = set(self._open.values())
-        self._kept = Gatherings(self._tally(lineages))
-        self._failed = Gatherings(self._tally(lineages))
+        voters = {lineage_of(member): member for member in members}
+        lineages = set(voters)
+        self._kept = Gatherings(self._tally(voters), Grouping())
+        self._failed = Gatherings(self._tally(voters), Grouping())
         self.votes_asked = self._kept.tally.outlook(lineages).votes
         self.answered = 0
 
-    def _tally(self, lineages: set[str]) -> Tally:
-        by_weight = self._rules.method is not Method.MAJORITY
-        return Tally(lineages, self._rules.weights.of(self.kind) if by_weight else None)
+    def _tally(self, voters: Mapping[str, Identity]) -> Tally:
+        rules = self._rules
+        if rules.method is Method.MAJORITY:
+            return Tally(voters)
+        return Tally(
+            voters,
+            rules.weights.of(self.kind),
+            strength=lambda voter: rules.strength(voters[voter], self.kind),
+        )
 
     # --- answers go in ---
 
@@ -87,7 +95,8 @@ class Curator:
         return True
 
     def _take(self, outcome: Outcome) -> None:
-        text = outcome.text or _calls(outcome)
+        calls = () if outcome.text or outcome.answer is None else outcome.answer.tool_calls
+        text = outcome.text or ", ".join(f"{call.name}({call.arguments})" for call in calls)
         found = extract(text, self._question, self._rules.expect) if outcome.text else None
         quality = self._inspected(outcome, text, found)
         if quality.failed is not None:
@@ -98,14 +107,14 @@ class Curator:
             Landed(
                 name=outcome.member.name,
                 voter=lineage_of(outcome.speaker),
-                extracted=found is not None,
+                key=found.key if found else None,
                 shown=found.shown if found else _excerpt(text),
                 words=words(text),
                 quality=quality,
+                factor=quality.score if self._rules.method is Method.MULTI_FACTOR else 1.0,
                 arrival=_arrival(outcome),
             ),
-            group=votes.grouping.place(text, found),
-            factor=quality.score if self._rules.method is Method.MULTI_FACTOR else 1.0,
+            votes.grouping.place(text, found, calls=calls),
         )
 
     def _inspected(self, outcome: Outcome, text: str, found: Extract | None) -> Quality:
@@ -160,6 +169,8 @@ class Curator:
         the leading group as the best.
         """
         counted = self._votes
+        if not provisional:
+            counted.settle()
         order = counted.ranked()
         groups = tuple(counted.group(number) for number in order)
         leading = groups[0] if groups else None
@@ -197,7 +208,7 @@ class Curator:
                 lineage=landed.voter,
                 words=landed.words,
                 quality=landed.quality,
-                weight=counted.tally.votes(number) if landed.extracted else None,
+                weight=counted.tally.votes(number) if landed.key is not None else None,
                 arrival=landed.arrival,
             )
             for landed, number in counted.landed
@@ -206,9 +217,7 @@ class Curator:
 
     def _basis(self) -> str:
         """What the weights rest on, as a sentence."""
-        learnt = self._rules.weights.of(self.kind)
-        by_weight = self._rules.method is not Method.MAJORITY
-        basis = (learnt.basis if learnt and by_weight else "") or "one vote a lineage"
+        basis = self._votes.tally.basis
         if not self._filtered or self._kept.landed:
             return basis
         checks = Counter(filtered.check for filtered in self._filtered)
@@ -218,12 +227,6 @@ class Curator:
 
 def _arrival(outcome: Outcome) -> float:
     return outcome.started + outcome.duration
-
-
-def _calls(outcome: Outcome) -> str:
-    """The tools that an answer calls, for those that have no text."""
-    calls = outcome.answer.tool_calls if outcome.answer else ()
-    return ", ".join(f"{call.name}({call.arguments})" for call in calls)
 
 
 def _excerpt(text: str) -> str:

@@ -18,15 +18,17 @@ class Landed:
     """What is kept of an answer: everything that a verdict needs, so that its text is read once.
 
     `voter` is the word for its weights, `shown` the answer as people read it, or an excerpt where none could
-    be read; `arrival` is in seconds from the start of the turn.
+    be read; `key` is its canonical form, None without one. `factor` is what the method makes of the answer,
+    `arrival` in seconds from the start of the turn.
     """
 
     name: str
     voter: str
-    extracted: bool
+    key: str | None
     shown: str
     words: Mapping[str, int]
     quality: Quality
+    factor: float
     arrival: float
 
 
@@ -37,7 +39,7 @@ class Gathering:
     first: Landed
     members: list[str] = field(default_factory=list)
     lineages: set[str] = field(default_factory=set)
-    extracted: bool = False
+    key: str | None = None
     shown: str = ""
     _spellings: Counter[str] = field(default_factory=Counter)
 
@@ -45,30 +47,49 @@ class Gathering:
         """One more answer; the group is shown in the spelling that most of its answers have."""
         self.members.append(landed.name)
         self.lineages.add(landed.voter)
-        self.extracted = self.extracted or landed.extracted
+        self.key = landed.key if self.key is None else self.key
         self._spellings[landed.shown] += 1
         if self._spellings[landed.shown] > self._spellings[self.shown]:
             self.shown = landed.shown
         if landed.arrival < self.first.arrival:
             self.first = landed
 
+    @property
+    def extracted(self) -> bool:
+        """Whether a final answer could be read in any of its texts."""
+        return self.key is not None
+
 
 class Gatherings:
     """All groups of a turn, by number, and the tally of their votes."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, grouping: Grouping) -> None:
         self.tally = tally
-        self.grouping = Grouping()
+        self.grouping = grouping
         self.groups: dict[int, Gathering] = {}
         self.landed: list[tuple[Landed, int]] = []
 
-    def add(self, landed: Landed, *, group: int, factor: float) -> None:
-        """An answer that belongs to the group of this number; `factor` is what the method makes of it."""
+    def add(self, landed: Landed, group: int) -> None:
+        """An answer that belongs to the group of this number."""
         if group not in self.groups:
             self.groups[group] = Gathering(landed)
         self.groups[group].add(landed)
         self.landed.append((landed, group))
-        self.tally.add(landed.voter, group, factor=factor)
+        self.tally.add(landed.voter, group, factor=landed.factor)
+
+    def settle(self) -> None:
+        """Make one of the groups that turn out to be the same, now that all are known."""
+        for into, gone in self.grouping.settle():
+            self.merge(into, gone)
+
+    def merge(self, into: int, gone: int) -> None:
+        """All of the group `gone` belongs to the group `into` from now on."""
+        del self.groups[gone]
+        self.tally.merge(into, gone)
+        for place, (landed, group) in enumerate(self.landed):
+            if group == gone:
+                self.landed[place] = landed, into
+                self.groups[into].add(landed)
 
     def ranked(self) -> list[int]:
         """The numbers of the groups, the largest first.
@@ -99,6 +120,7 @@ class Gatherings:
             share=votes / total if total else 0.0,
             representative=group.first.name,
             lineages=len(group.lineages),
+            key=group.key or "",
         )
 
     def votes(self, order: list[int]) -> Iterator[Vote]:
@@ -109,7 +131,7 @@ class Gatherings:
             yield Vote(
                 member=landed.name,
                 group=places[number],
-                weight=counted.weight,
+                weight=counted.weight * landed.factor,
                 strength=counted.strength,
                 part=counted.part,
                 quality=landed.quality.score,
