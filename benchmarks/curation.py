@@ -61,6 +61,12 @@ KINDS = (
 )
 
 
+HEAD = (
+    "| answers | an answer, median | 99th percentile | a provisional verdict, median | 99th percentile "
+    "| the final verdict (slowest) |"
+)
+
+
 def answers(kind: Kind, count: int, *, seed: int = 1) -> list[Outcome]:
     """Made-up answers of `LENGTH` characters: prose of common and rare words, and an end of its kind."""
     chance = random.Random(seed)
@@ -150,8 +156,7 @@ def report(*, times: int = 7, count: int = ANSWERS) -> str:
             "",
             f"Python {python}, {packages}, {platform.system()} {platform.machine()}.",
             "",
-            "| answers | an answer, median | 99th percentile | a provisional verdict, median | 99th percentile "
-            "| the final verdict (slowest) |",
+            HEAD,
             "|---|---|---|---|---|---|",
             *(row(kind, rounds[kind.name]) for kind in KINDS),
         ]
