@@ -60,10 +60,12 @@ class Curator:
         self._fastest: Outcome | None = None
         voters = {lineage_of(member): member for member in members}
         lineages = set(voters)
-        self._kept = Gatherings(self._tally(voters), Grouping())
-        self._failed = Gatherings(self._tally(voters), Grouping())
+        self._kept, self._failed = self._gatherings(voters), self._gatherings(voters)
         self.votes_asked = self._kept.tally.outlook(lineages).votes
         self.answered = 0
+
+    def _gatherings(self, voters: Mapping[str, Identity]) -> Gatherings:
+        return Gatherings(self._tally(voters), Grouping())
 
     def _tally(self, voters: Mapping[str, Identity]) -> Tally:
         rules = self._rules
@@ -133,6 +135,10 @@ class Curator:
         """What is counted: the answers that failed a check only where there are no others."""
         return self._kept if self._kept.landed else self._failed
 
+    def settle(self) -> None:
+        """Make one of the groups that turn out to be the same: before a verdict that is to last."""
+        self._votes.settle()
+
     def outlook(self, *, risk: float = 0.05) -> Outlook:
         """What those who have not ended, or were not waited for, could still change.
 
@@ -141,9 +147,11 @@ class Curator:
         still = [*self._open.values(), *self._spared.values()]
         if not still:
             return Outlook(state="certain", risk=0.0)
-        found = self._kept.tally.outlook(still, risk=risk)
-        if not self._is_closed():
-            found = Outlook(state="open", risk=1.0, votes=found.votes)
+        tally = self._kept.tally
+        if self._is_closed():
+            found = tally.outlook(still, risk=risk)
+        else:
+            found = Outlook(state="open", risk=1.0, votes=sum(map(tally.weight, set(still))))
         return replace(found, change=self._change(found.votes)) if found.state != "certain" else found
 
     def _is_closed(self) -> bool:
@@ -168,9 +176,9 @@ class Curator:
         A `provisional` one costs a pass over the groups: it lists no votes, and names whoever was first in
         the leading group as the best.
         """
-        counted = self._votes
         if not provisional:
-            counted.settle()
+            self.settle()
+        counted = self._votes
         order = counted.ranked()
         groups = tuple(counted.group(number) for number in order)
         leading = groups[0] if groups else None

@@ -411,8 +411,11 @@ class Turn:
         """Ask the rule for stopping whether the rest has to be waited for."""
         if self._stopped or self._stop_rule.kind == "never" or not self._ledger.open:
             return
-        if self._stop_rule.met(self._curator.outlook(risk=self._stop_rule.risk)):
-            self.stop("decided")
+        rule, curator = self._stop_rule, self._curator
+        if rule.met(curator.outlook(risk=rule.risk)):
+            curator.settle()  # groups that become one may have more votes than the one that leads
+            if rule.met(curator.outlook(risk=rule.risk)):
+                self.stop("decided")
 
     def _look(self) -> None:
         """Ask the wait policy; under all but `fast`, being met ends the turn."""
