@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ from panvox.messages import (
     WaitMet,
 )
 from panvox.testing import MemoryJournal, ScriptedModel
-from panvox.verdicts import Outlook, Saved
+from panvox.verdicts import Outlook, Saved, Verdict
 from panvox.waiting import Stop, parse_stop
 from tests.test_run import virtual
 
@@ -308,6 +309,15 @@ async def test_what_a_conversation_has_seen_tells_how_many_seconds_were_saved() 
         ended = await turn.wait_ended()
     assert ended.verdict.saved is not None
     assert ended.verdict.saved.seconds == pytest.approx(28.0)
+
+
+@pytest.mark.looptime
+async def test_what_was_saved_and_could_have_changed_comes_back_from_json_as_it_was() -> None:
+    members = [*panel((1, "18"), (2, "18")), member("paid", (60, "20"), cost="0.25")]
+    ended, _ = await ask(members)
+    assert ended.verdict.saved is not None
+    assert ended.verdict.votes
+    assert msgspec.json.decode(msgspec.json.encode(ended.verdict), type=Verdict) == ended.verdict
 
 
 @pytest.mark.looptime

@@ -162,7 +162,7 @@ class Curator:
     def _change(self, votes: float) -> str:
         models = len(self._open) + len(self._spared)
         second = self._kept.leading(2)[1:]
-        other = second[0].shown if second and second[0].extracted else "another answer"
+        other = " ".join(second[0].shown.split()) if second and second[0].extracted else "another answer"
         other = other if len(other) <= NAMED else other[: NAMED - 1] + "…"
         who = f"{models:,} {'model' if models == 1 else 'models'}"
         count = f"{votes:.1f} votes" if votes != 1 else "1 vote"
