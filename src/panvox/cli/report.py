@@ -19,10 +19,11 @@ from panvox.cli.board import Board
 from panvox.cli.figures import money, percent, plural, seconds, votes
 from panvox.cli.outlet import show
 from panvox.cli.text import clean, one_line
+from panvox.cli.wording import told
 from panvox.curation import Curator
 from panvox.engine.panel import total_usage
 from panvox.messages import Identity, Outcome, State
-from panvox.verdicts import Group, Verdict
+from panvox.verdicts import Feedback, Group, Verdict
 
 if TYPE_CHECKING:  # SQLAlchemy takes a quarter of a second, and a report of a turn needs no store
     from panvox.store import StoredTurn
@@ -62,6 +63,7 @@ class Report:
     duration: float
     stopped: str = ""
     kept: bool = True
+    feedback: tuple[Feedback, ...] = ()
 
     @classmethod
     def of(cls, board: Board, *, now: float, kept: bool) -> Report:
@@ -94,6 +96,7 @@ class Report:
             if ended
             else max((o.started + o.duration for o in turn.outcomes), default=0),
             stopped=ended.stopped if ended else "unfinished",
+            feedback=turn.feedback,
         )
 
     @property
@@ -202,6 +205,8 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
     yield "Ledger", Stack(*_ledger(report, width))
     if used := _used(report.outcomes):
         yield "Usage", Text(used)
+    if report.feedback:
+        yield "Feedback", Text("\n".join(map(told, report.feedback)))
     if report.kept:
         rest = f", where the other {report.open:,} will be" if report.open else ""
         yield "Run", Text.assemble(report.run, (f"  panvox show {report.run}{rest}", "dim"))
