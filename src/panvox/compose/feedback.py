@@ -242,4 +242,4 @@ def _moves(before: Weights, after: Weights, said: Feedback) -> tuple[Move, ...]:
         for voter in dict.fromkeys(mark.voter for mark in said.marks)
     )
     seen = [move for move in moves if abs(move.after - move.before) >= _MOVED]
-    return tuple(sorted(seen, key=lambda move: (-abs(move.after - move.before), move.voter)))
+    return tuple(sorted(seen, key=lambda move: (-round(abs(move.after - move.before), 6), move.voter)))
