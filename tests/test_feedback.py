@@ -219,7 +219,7 @@ async def keep(place: Path) -> None:
 async def test_feedback_is_kept_with_its_run_and_moves_the_weights(session: panvox.Session) -> None:
     heeded = await session.feedback("last", best="oak/a")
     assert (heeded.run, heeded.turn, heeded.right, heeded.wrong) == (RUN, 1, 2, 2)
-    assert {move.voter: move.after > move.before for move in heeded.moved} == {
+    assert {move.voter: move.by > 0 for move in heeded.moved} == {
         "a": True, "b": True, "c": False, "d": False
     }  # fmt: skip
     stored = await session.store.run(RUN)
@@ -233,8 +233,8 @@ async def test_what_is_taken_back_moves_the_weights_back(session: panvox.Session
     told = await session.feedback(RUN[:12], answer="Canberra")
     back = await session.feedback(RUN, undo=True)
     assert back.said == told.said
-    assert [(move.voter, round(move.after, 9)) for move in back.moved] == [
-        (move.voter, round(move.before, 9)) for move in told.moved
+    assert [(move.voter, round(move.by, 6)) for move in back.moved] == [
+        (move.voter, round(-move.by, 6)) for move in told.moved
     ]
     assert await weights_in_force(session.store) == Weights()
     with pytest.raises(UsageError, match="no feedback on turn 1"):

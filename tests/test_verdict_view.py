@@ -67,7 +67,7 @@ def test_a_report_tells_all_that_is_known_of_the_verdict() -> None:
 ✓ Consensus: 42   very likely, 93 % sure
   80 % of 2.5 votes from 3 models, 2 lineages
   5 answers worth 2.4 independent votes · 5 of 6 models answered in 9.1 s
-  ended early, since it was decided · learnt: 180 labelled prompts
+  ended when the answer was decided · learnt: 180 labelled prompts
 
 oak/large  2.0 s
 
@@ -143,6 +143,12 @@ def test_whether_it_was_learnt_is_told(
 )
 def test_what_could_still_change_is_told(outlook: Outlook | None, said: str) -> None:
     assert wording.still_open(outlook) == said
+
+
+def test_of_what_could_not_have_changed_it_is_told_where_somebody_was_spared() -> None:
+    certain = replace(VERDICT, outlook=Outlook(state="certain", risk=0.0))
+    assert wording.could_have_changed(certain) == "those not waited for could not have changed it"
+    assert wording.could_have_changed(replace(certain, saved=None)) == ""
 
 
 def test_what_could_have_changed_is_told_only_where_somebody_was_not_waited_for() -> None:

@@ -115,11 +115,10 @@ def _moves(heeded: Heeded) -> Table:
     table.add_column("strength", no_wrap=True, justify="right")
     table.add_column("", no_wrap=True)
     for move in heeded.moved[:MOVES_SHOWN]:
-        up = move.after > move.before
-        change = Text(
-            f"{'▲' if up else '▼'} {abs(move.after - move.before) * 100:.0f}", style="green" if up else "red"
-        )
-        table.add_row(Text(one_line(move.voter)), f"{percent(move.before)} → {percent(move.after)}", change)
+        before, after = ("?" if each is None else percent(each) for each in (move.before, move.after))
+        change = Text(f"{'▲' if move.by > 0 else '▼'} {abs(move.by) * 100:.0f}")
+        change.stylize("green" if move.by > 0 else "red")
+        table.add_row(Text(one_line(move.voter)), f"{before} → {after}", change)
     if len(heeded.moved) > MOVES_SHOWN:
         table.add_row(Text(f"and {len(heeded.moved) - MOVES_SHOWN:,} more", style="dim"), "", "")
     return table

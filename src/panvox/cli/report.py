@@ -36,7 +36,7 @@ _STOPPED = {
     "wait": "ended when the wait policy was met",
     "deadline": "ended at its deadline",
     "interrupted": "interrupted; what had arrived is kept",
-    "decided": "ended early, since it was decided",
+    "decided": "ended when the answer was decided",
     "stopped": "stopped before all had ended",
     "unfinished": "never ended: panvox was stopped in the middle of it; what had arrived is kept",
 }
@@ -205,7 +205,7 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
     yield from _named(report, width)
     if verdict.filtered:
         yield "Filtered", Stack(*filtered_out(verdict.filtered, width))
-    if (report.open or report.stopped) and (outlook := wording.still_open(verdict.outlook)):
+    if outlook := _outlook(report):
         yield "Outlook", Text(outlook)
     if saved := wording.not_spent(verdict.saved):
         yield "Saved", Text(saved)
@@ -219,6 +219,12 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
         yield "Run", Text.assemble(report.run, (f"  panvox show {report.run}{rest}", "dim"))
     if report.one_model and all(o.member.provider == "local" for o in report.outcomes):
         yield "More", Text(MORE_MODELS)
+
+
+def _outlook(report: Report) -> str:
+    if report.open:
+        return wording.still_open(report.verdict.outlook)
+    return wording.could_have_changed(report.verdict) if report.stopped else ""
 
 
 def _named(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]:

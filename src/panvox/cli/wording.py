@@ -98,6 +98,14 @@ def still_open(outlook: Outlook | None) -> str:
             return change or (f"those who are open have {votes(outlook.votes)}" if outlook.votes else "")
 
 
+def could_have_changed(verdict: Verdict) -> str:
+    """What those who were not waited for could have changed; empty where all were."""
+    outlook = verdict.outlook
+    if outlook is None or outlook.state != "certain" or outlook.change:
+        return still_open(outlook)
+    return "those not waited for could not have changed it" if verdict.saved and verdict.saved.calls else ""
+
+
 def not_spent(saved: Saved | None) -> str:
     """What was saved because the rest was not waited for: `17 calls, $0.042, about 35 s`."""
     if saved is None or not (saved.calls or saved.money or saved.seconds):

@@ -34,11 +34,17 @@ _MOVED = 0.0005
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """How feedback moved a voter: its estimated probability to be right, before and after."""
+    """How feedback moved a voter: the probability that it is right, before and after; None where unknown."""
 
     voter: str
-    before: float
-    after: float
+    before: float | None
+    after: float | None
+
+    @property
+    def by(self) -> float:
+        """The change; from or to what is unknown it counts from one half."""
+        before, after = (0.5 if each is None else each for each in (self.before, self.after))
+        return after - before
 
 
 class Heeded(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,5 +247,5 @@ def _moves(before: Weights, after: Weights, said: Feedback) -> tuple[Move, ...]:
         Move(voter=voter, before=strength_of(before, task, voter), after=strength_of(after, task, voter))
         for voter in dict.fromkeys(mark.voter for mark in said.marks)
     )
-    seen = [move for move in moves if abs(move.after - move.before) >= _MOVED]
-    return tuple(sorted(seen, key=lambda move: (-round(abs(move.after - move.before), 6), move.voter)))
+    seen = [move for move in moves if abs(move.by) >= _MOVED]
+    return tuple(sorted(seen, key=lambda move: (-round(abs(move.by), 6), move.voter)))

@@ -39,7 +39,7 @@ def heed(weights: Weights, heard: Sequence[Heard], now: float) -> Weights:
 
 
 def strength_of(weights: Weights, task: Expect, voter: str) -> float:
-    """The estimated probability that `voter` is right at tasks of this kind."""
+    """The estimated probability that `voter` is right at tasks of this kind; one half where nobody knows."""
     known = weights.of(task)
     weight = known.weights.get(voter, 1.0) if known else 1.0
     return min(_MOST, max(_LEAST, math.sqrt(weight) / 2))
