@@ -71,15 +71,15 @@ def test_a_report_tells_all_that_is_known_of_the_verdict() -> None:
 
 oak/large  2.0 s
 
-Groups    ━━━━━━    80 %  42  3 models, 2 lineages  oak/large and 2 more
+Groups    ━━━━━━    80 %  42  3 models, 2 lineages  oak/large, elm/large, …
           ━━        20 %  41  1 model               ash/other
 Dissent   41  ash/other (strength 60 %): So 41 are left.
 Best      1 oak/large · 2 elm/large · 3 oak/small
 Fastest   elm/large in 1.0 s
 Filtered  ■ 1 refusal  fir/mute
               says that it would rather not answer
-Outlook   1 open model with 0.8 votes could make it 41 (at most 3 % likely)
 Saved     1 call, $0.042, about 35 s
+          1 open model with 0.8 votes could make it 41 (at most 3 % likely)
 Ledger    6 asked: 5 answered, 1 cancelled
           ■ 1 cancelled  fir/slow
               decided
@@ -152,8 +152,9 @@ def test_of_what_could_not_have_changed_it_is_told_where_somebody_was_spared() -
 
 
 def test_what_could_have_changed_is_told_only_where_somebody_was_not_waited_for() -> None:
-    assert "Outlook" in labels(told(stopped="decided"))
-    assert "Outlook" not in labels(told(stopped=""))
+    verdict = replace(VERDICT, saved=None)
+    assert "Outlook" in labels(told(verdict, stopped="deadline"))
+    assert "Outlook" not in labels(told(verdict, stopped=""))
 
 
 @pytest.mark.parametrize(

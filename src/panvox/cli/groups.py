@@ -10,7 +10,7 @@ from rich.text import Text
 
 from panvox.cli.figures import percent, plural
 from panvox.cli.text import clean, one_line
-from panvox.cli.wording import names, supporters
+from panvox.cli.wording import names, some_names, supporters
 from panvox.messages import Outcome
 from panvox.verdicts import Group, Verdict
 
@@ -41,13 +41,16 @@ def groups_table(groups: Sequence[Group], width: int) -> Table:
     table.add_column(no_wrap=True, min_width=4, justify="right")
     table.add_column(no_wrap=True, min_width=answer, max_width=answer, overflow="ellipsis")
     if shared:
-        table.add_column(no_wrap=True, style="dim")
-    table.add_column(no_wrap=True, overflow="ellipsis", style="dim")
+        table.add_column(no_wrap=True, min_width=counts - 2, style="dim")
+    if named:
+        table.add_column(no_wrap=True, overflow="ellipsis", style="dim")
     for index, (group, count) in enumerate(zip(shown, counted, strict=True)):
         line = Text("━" * max(1, round(group.share * bar)), style="green" if index == 0 else "yellow")
         said = Text(one_line(group.answer), style="bold" if index == 0 else "")
-        who = Text(names(group.members, named) if named else "")
-        table.add_row(line, percent(group.share), said, *([Text(count)] if shared else []), who)
+        who = [Text(count)] if shared else []
+        if named:
+            who.append(Text((some_names if shared else names)(group.members, named)))
+        table.add_row(line, percent(group.share), said, *who)
     if rest:
         share = percent(sum(group.share for group in hidden))
         table.add_row("", share, Text(rest, style="dim"))

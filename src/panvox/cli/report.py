@@ -34,9 +34,9 @@ MORE_MODELS = (
 
 _STOPPED = {
     "wait": "ended when the wait policy was met",
+    "decided": "ended when the answer was decided",
     "deadline": "ended at its deadline",
     "interrupted": "interrupted; what had arrived is kept",
-    "decided": "ended when the answer was decided",
     "stopped": "stopped before all had ended",
     "unfinished": "never ended: panvox was stopped in the middle of it; what had arrived is kept",
 }
@@ -205,10 +205,7 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
     yield from _named(report, width)
     if verdict.filtered:
         yield "Filtered", Stack(*filtered_out(verdict.filtered, width))
-    if outlook := _outlook(report):
-        yield "Outlook", Text(outlook)
-    if saved := wording.not_spent(verdict.saved):
-        yield "Saved", Text(saved)
+    yield from _outlook(report, width)
     yield "Ledger", Stack(*ledger(report.outcomes, asked=report.asked, width=width))
     if spent := used(report.outcomes):
         yield "Usage", Text(spent)
@@ -221,10 +218,17 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
         yield "More", Text(MORE_MODELS)
 
 
-def _outlook(report: Report) -> str:
+def _outlook(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]:
+    """What was saved, and what those who were not heard could still change."""
+    verdict = report.verdict
+    saved = wording.not_spent(verdict.saved)
     if report.open:
-        return wording.still_open(report.verdict.outlook)
-    return wording.could_have_changed(report.verdict) if report.stopped else ""
+        change = wording.still_open(verdict.outlook)
+    else:
+        change = wording.could_have_changed(verdict) if report.stopped else ""
+    if saved or change:
+        said = wording.flowed((saved, change), width)
+        yield "Saved" if saved else "Outlook", Text("\n".join(said))
 
 
 def _named(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]:

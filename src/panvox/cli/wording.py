@@ -162,3 +162,13 @@ def names(of: Sequence[str], width: int) -> str:
         shown.append(name)
     more = len(of) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def some_names(of: Sequence[str], width: int) -> str:
+    """As many names as fit, the first one cut if it must be, where their number stands beside them."""
+    shown: list[str] = []
+    for name in map(one_line, of):
+        if shown and cell_len(", ".join([*shown, name])) > width - len(", …"):
+            break
+        shown.append(name if shown else shorten(name, width - len(", …")))
+    return ", ".join([*shown, "…"] if len(shown) < len(of) else shown)
