@@ -82,6 +82,7 @@ def _cells(columns: _Columns, member: str, lineage: str, *of: str) -> str:
 
 def _groups(verdict: Verdict, speakers: Mapping[str, Identity], columns: _Columns) -> Iterator[Text]:
     width = len(_cells(columns, *[""] * 6))
+    noun = "sample" if verdict.lineages == 1 < verdict.answered else "model"
     for number, group in enumerate(verdict.groups):
         here = sorted(
             (vote for vote in verdict.votes if vote.group == number),
@@ -91,7 +92,7 @@ def _groups(verdict: Verdict, speakers: Mapping[str, Identity], columns: _Column
             continue
         said = f"  {percent(group.share)} of the vote"
         if width >= _ROOMY:
-            said += f" from {wording.supporters(group)}"
+            said += f" from {wording.supporters(group, noun=noun)}"
         answer = wording.fit(one_line(group.answer), max(4, width - len(said) - _VOTES - 2)).rstrip()
         line = Text.assemble((answer, "bold green" if number == 0 else "bold yellow"), (said, "dim"))
         line.append(f"{sum(vote.weight for vote in here):.2f}".rjust(width - line.cell_len), style="bold")

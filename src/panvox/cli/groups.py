@@ -20,13 +20,14 @@ LEAST_NAMES = 16
 """Cells that answers have, and that names need to be worth a column."""
 
 
-def groups_table(groups: Sequence[Group], width: int) -> Table:
+def groups_table(verdict: Verdict, width: int) -> Table:
     """A line for each group, largest first: its share, its answer, who stands behind it."""
+    groups, several = verdict.groups, verdict.lineages != 1
     shown, hidden = groups[:GROUPS_SHOWN], groups[GROUPS_SHOWN:]
     bar = 12 if width >= 76 else 8
     rest = f"and {plural(len(hidden), 'more group')}" if hidden else ""
     counted = [supporters(group) for group in shown]
-    shared = any(group.lineages not in (0, len(group.members)) for group in shown)
+    shared = several and any(group.lineages not in (0, len(group.members)) for group in shown)
     counts = max(map(cell_len, counted)) + 2 if shared else 0
     if width - bar - 8 - counts < LEAST_ANSWER:
         shared, counts = False, 0

@@ -199,7 +199,7 @@ def details(report: Report, *, width: int) -> RenderableType:
 def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]]:
     verdict = report.verdict
     if verdict.answered > 1 and verdict.groups:
-        yield "Groups", groups_table(verdict.groups, width)
+        yield "Groups", groups_table(verdict, width)
     if (otherwise := dissent(verdict, report.outcomes, width)) is not None:
         yield "Dissent", otherwise
     yield from _named(report, width)
@@ -233,7 +233,7 @@ def _outlook(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]
 
 def _named(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]:
     """The best, the best first, and the fastest."""
-    if len(report.verdict.top) > 1:
+    if len(report.verdict.top) > 1 and not report.one_model:
         ranked = (f"{place} {one_line(name)}" for place, name in enumerate(report.verdict.top, 1))
         yield "Best", Text("\n".join(wording.flowed(ranked, width)))
     fastest = next((o for o in report.outcomes if o.member.name == report.verdict.fastest), None)

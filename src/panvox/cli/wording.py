@@ -45,10 +45,13 @@ def rests_on(verdict: Verdict) -> str:
     return f"estimated: {basis}" if basis else "estimated, not learnt from known answers"
 
 
-def supporters(group: Group) -> str:
-    """Who stands behind an answer: `31 models, 12 lineages`; lineages only where some are shared."""
-    models = plural(len(group.members), "model")
-    if group.lineages in (0, len(group.members)):
+def supporters(group: Group, *, noun: str = "model") -> str:
+    """Who stands behind an answer: `31 models, 12 lineages`; lineages only where some are shared.
+
+    `noun` is "sample" where all are of one model.
+    """
+    models = plural(len(group.members), noun)
+    if noun != "model" or group.lineages in (0, len(group.members)):
         return models
     return f"{models}, {plural(group.lineages, 'lineage')}"
 
