@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
@@ -189,6 +190,43 @@ def test_a_long_answer_leaves_room_for_how_sure_it_is() -> None:
     text = told(replace(VERDICT, groups=(long, VERDICT.groups[1]), consensus=long.answer))
     assert text.splitlines()[0].endswith("…   very likely, 93 % sure")
     assert max(map(cell_len, text.splitlines())) <= 80
+
+
+def test_where_hardly_any_texts_are_alike_no_group_stands_for_them() -> None:
+    texts = [f"{n}: {'there is much to be said ' * 6}" for n in range(12)]
+    outcomes = tuple(answered(f"oak/model-with-a-long-name-{n}", text) for n, text in enumerate(texts))
+    groups = tuple(
+        Group(
+            answer=text,
+            extracted=False,
+            members=(outcome.member.name, "elm/twin")[: 2 if n == 0 else 1],
+            votes=1.0,
+            share=1 / 12,
+            representative=outcome.member.name,
+        )
+        for n, (text, outcome) in enumerate(zip(texts, outcomes, strict=True))
+    )
+    verdict = Verdict(asked=12, answered=12, lineages=12, groups=groups, best=outcomes[5].member.name)
+    text = told(verdict, outcomes, stopped="")
+    assert text.splitlines()[:2] == [
+        "≠ No consensus: hardly any two answers are alike",
+        "  12 of 12 models answered in 9.1 s",
+    ]
+    assert "and 9 more groups" in text
+    assert standing(verdict) == ["12 answers so far, hardly any two alike"]
+
+
+NAMES = st.lists(st.text("abc/-漢", min_size=1, max_size=60), min_size=1, max_size=9)
+
+
+@given(NAMES, st.integers(24, 90))
+def test_names_fit_and_every_one_is_named_or_counted(of: list[str], width: int) -> None:
+    said = wording.names(of, width)
+    counted = re.search(r" and (\d+) more$", said)
+    shown = said[: counted.start()] if counted else said
+    assert len(shown.split(", ")) + (int(counted[1]) if counted else 0) == len(of)
+    assert cell_len(wording.some_names(of, width)) <= width
+    assert cell_len(said) <= width
 
 
 HOSTILE_VERDICT = replace(

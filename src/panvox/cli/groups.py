@@ -10,11 +10,13 @@ from rich.text import Text
 
 from panvox.cli.figures import percent, plural
 from panvox.cli.text import clean, one_line
-from panvox.cli.wording import names, some_names, supporters
+from panvox.cli.wording import few_alike, names, some_names, supporters
 from panvox.messages import Outcome
 from panvox.verdicts import Group, Verdict
 
 GROUPS_SHOWN = 8
+FEW_SHOWN = 3
+"""Groups that are shown of free texts, which are nearly all groups of one."""
 LEAST_ANSWER = 12
 LEAST_NAMES = 16
 """Cells that answers have, and that names need to be worth a column."""
@@ -23,7 +25,8 @@ LEAST_NAMES = 16
 def groups_table(verdict: Verdict, width: int) -> Table:
     """A line for each group, largest first: its share, its answer, who stands behind it."""
     groups, several = verdict.groups, verdict.lineages != 1
-    shown, hidden = groups[:GROUPS_SHOWN], groups[GROUPS_SHOWN:]
+    most = FEW_SHOWN if few_alike(verdict) else GROUPS_SHOWN
+    shown, hidden = groups[:most], groups[most:]
     bar = 12 if width >= 76 else 8
     rest = f"and {plural(len(hidden), 'more group')}" if hidden else ""
     counted = [supporters(group) for group in shown]

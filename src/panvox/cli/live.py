@@ -222,6 +222,8 @@ def _standing(verdict: Verdict | None, width: int) -> Text:
     leading = verdict.leading
     if not leading.extracted and len(leading.members) == 1:
         return Text(f"{plural(verdict.answered, 'answer')} so far, no two alike", style="dim")
+    if wording.few_alike(verdict):
+        return Text(f"{plural(verdict.answered, 'answer')} so far, hardly any two alike", style="dim")
     word = "consensus so far" if verdict.consensus else "leading so far"
     voices = sum(group.votes for group in verdict.groups)
     said = [f"{percent(leading.share)} of {votes(voices)} in {plural(len(verdict.groups), 'group')}"]
@@ -237,7 +239,10 @@ def _standing(verdict: Verdict | None, width: int) -> Text:
 
 def _outlook(board: Board) -> list[Text]:
     """What those who are open could still change, in a line, if anybody knows."""
-    said = wording.still_open(board.verdict.outlook) if board.verdict and board.open else ""
+    verdict = board.verdict
+    if verdict is None or not board.open or verdict.leading is None or not verdict.leading.extracted:
+        return []
+    said = wording.still_open(verdict.outlook)
     return [Text(f"→  {said}", style="dim")] if said else []
 
 

@@ -149,9 +149,11 @@ def _title(report: Report) -> tuple[str, str, str]:
     said = one_line(leading.answer) if leading and leading.extracted else "the text below"
     if verdict.consensus is not None:
         return "✓ Consensus: ", said, "green"
-    if leading and len(leading.members) > 1:
-        return "≠ No consensus. Leading: ", said, "yellow"
-    return "≠ No consensus: ", "no two answers are alike", "yellow"
+    if leading is None or len(leading.members) < 2:
+        return "≠ No consensus: ", "no two answers are alike", "yellow"
+    if wording.few_alike(verdict):
+        return "≠ No consensus: ", "hardly any two answers are alike", "yellow"
+    return "≠ No consensus. Leading: ", said, "yellow"
 
 
 def _grounds(report: Report) -> Iterator[str]:

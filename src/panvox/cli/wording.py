@@ -14,6 +14,8 @@ from panvox.cli.text import one_line, shorten
 from panvox.verdicts import Feedback, Group, Outlook, Saved, Verdict
 
 NAMES_SHOWN = 3
+SCATTERED = 0.2
+"""A share of the vote below which the largest group of free texts says nothing of the others."""
 
 _LEVELS = (
     (0.98, "almost certain"),
@@ -56,10 +58,16 @@ def supporters(group: Group, *, noun: str = "model") -> str:
     return f"{models}, {plural(group.lineages, 'lineage')}"
 
 
+def few_alike(verdict: Verdict) -> bool:
+    """Whether the answers are free texts of which hardly any two are the same: no group stands for them."""
+    leading = verdict.leading
+    return leading is not None and not leading.extracted and leading.share < SCATTERED
+
+
 def support(verdict: Verdict) -> str:
     """How much of the vote leads, and from whom: `71 % of 17.3 votes from 31 models, 12 lineages`."""
     leading = verdict.leading
-    if leading is None or len(leading.members) < 2:
+    if leading is None or len(leading.members) < 2 or few_alike(verdict):
         return ""
     given = votes(sum(group.votes for group in verdict.groups))
     return f"{percent(leading.share)} of {given} from {supporters(leading)}"
@@ -157,14 +165,23 @@ def flowed(parts: Iterable[str], width: int) -> Iterator[str]:
 
 
 def names(of: Sequence[str], width: int) -> str:
-    """As many names as fit, at least one, and how many more there are."""
+    """As many names as fit, the first one cut if it must be, and how many more there are."""
     shown: list[str] = []
     for name in map(one_line, of[:NAMES_SHOWN]):
         if shown and cell_len(", ".join([*shown, name])) > width - len(" and 1,000 more"):
             break
         shown.append(name)
     more = len(of) - len(shown)
-    return ", ".join(shown) + (f" and {more:,} more" if more else "")
+    rest = f" and {more:,} more" if more else ""
+    if len(shown) == 1 and cell_len(shown[0]) + len(rest) > width:
+        shown = [_cut(shown[0], max(8, width - len(rest)))]
+    return ", ".join(shown) + rest
+
+
+def _cut(name: str, cells: int) -> str:
+    """A name without its middle, where it does not fit."""
+    short = shorten(name, cells)
+    return short if cell_len(short) <= cells else fit(short, cells).rstrip()
 
 
 def some_names(of: Sequence[str], width: int) -> str:
@@ -173,5 +190,5 @@ def some_names(of: Sequence[str], width: int) -> str:
     for name in map(one_line, of):
         if shown and cell_len(", ".join([*shown, name])) > width - len(", …"):
             break
-        shown.append(name if shown else shorten(name, width - len(", …")))
+        shown.append(name if shown else _cut(name, width - len(", …")))
     return ", ".join([*shown, "…"] if len(shown) < len(of) else shown)
