@@ -17,7 +17,7 @@ from panvox.curation import Curator, Expect
 from panvox.curation.ballots import Heard
 from panvox.curation.curate import lineage_of
 from panvox.curation.hearing import Kind, judged, task_of
-from panvox.curation.heeding import heed, strength_of
+from panvox.curation.heeding import heed, strength
 from panvox.curation.weights import Weights
 from panvox.errors import StoreError, UsageError
 from panvox.messages import Outcome
@@ -87,6 +87,11 @@ async def weights_in_force(
     except StoreError:
         return known
     return heed(known, heard(told), time.time() if now is None else now)
+
+
+def strength_of(weights: Weights, task: Expect, voter: str) -> float | None:
+    """The estimated probability that `voter` is right at tasks of this kind; None where nobody knows."""
+    return strength(weights.of(task), voter)
 
 
 def heard(told: Told) -> list[Heard]:

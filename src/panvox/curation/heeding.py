@@ -24,6 +24,9 @@ PRIOR = 4.0
 HALF_LIFE = 90 * 86_400.0
 """Seconds after which what a user told counts half."""
 
+UNKNOWN = 0.5
+"""The strength that is taken for a voter of whom nothing is known."""
+
 _LEAST, _MOST = 0.01, 0.99
 
 
@@ -38,11 +41,10 @@ def heed(weights: Weights, heard: Sequence[Heard], now: float) -> Weights:
     return replace(weights, tasks={**weights.tasks, **moved})
 
 
-def strength_of(weights: Weights, task: Expect, voter: str) -> float:
-    """The estimated probability that `voter` is right at tasks of this kind; one half where nobody knows."""
-    known = weights.of(task)
-    weight = known.weights.get(voter, 1.0) if known else 1.0
-    return min(_MOST, max(_LEAST, math.sqrt(weight) / 2))
+def strength(known: TaskWeights | None, voter: str) -> float | None:
+    """The estimated probability that `voter` is right at tasks of this kind; None where nobody knows."""
+    weight = known.weights.get(voter) if known else None
+    return None if weight is None else min(_MOST, max(_LEAST, math.sqrt(weight) / 2))
 
 
 def _moved(known: TaskWeights, heard: Sequence[Heard], now: float) -> TaskWeights:
@@ -52,9 +54,8 @@ def _moved(known: TaskWeights, heard: Sequence[Heard], now: float) -> TaskWeight
         counts = 0.5 ** (max(0.0, now - each.at) / HALF_LIFE)
         told[each.voter] += counts
         right[each.voter] += counts * each.right
-    before = Weights(tasks={known.task: known})
     moved = {}
     for voter, count in told.items():
-        strength = (PRIOR * strength_of(before, known.task, voter) + right[voter]) / (PRIOR + count)
-        moved[voter] = (2 * strength) ** 2
+        before = strength(known, voter) or UNKNOWN
+        moved[voter] = (2 * (PRIOR * before + right[voter]) / (PRIOR + count)) ** 2
     return replace(known, weights={**known.weights, **moved})
