@@ -412,13 +412,15 @@ def test_the_report_tells_the_consensus_the_groups_and_the_whole_ledger() -> Non
     assert out == snapshot("The capital is Canberra.\n")
     assert err == snapshot("""\
 ✓ Consensus: Canberra
-  67 % of 9 votes · 9 of 16 models answered in 9.1 s · ended when the wait policy was met
+  67 % of 9 votes from 6 models · 9 of 16 models answered in 9.1 s
+  ended when the wait policy was met
 
 p1/m  1.0 s
 
 Groups   ━━━━━━━━      67 %  Canberra  p1/m, p2/m, p3/m and 3 more
          ━━━           22 %  Sydney    p7/m, p8/m
          ━             11 %  Perth     p9/m
+Dissent  Sydney  p7/m: The capital is Sydney.
 Fastest  p1/m in 1.0 s
 Ledger   16 asked: 9 answered, 5 rate limited, 1 unauthorised, 1 cancelled
          ✗ 5 rate limited  q0/m, q1/m, q2/m and 2 more

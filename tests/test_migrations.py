@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, create_mock_engine, inspect
+from sqlalchemy import Engine, create_engine, create_mock_engine, insert, inspect, update
 from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.pool import NullPool
 
 from panvox.errors import StoreError
+from panvox.messages import Prompt
 from panvox.store import SqlJournal, database, migrations, schema
-from tests.test_store import OUTCOMES, keep, listening, place, rows
+from panvox.store import rows as rows_of
+from panvox.verdicts import Feedback, Mark
+from tests.test_store import OUTCOMES, PANEL, ending, keep, listening, place, rows
 
 __all__ = ["place"]  # a fixture
 
@@ -60,6 +65,34 @@ async def test_what_is_there_survives_opening_again(place: Path) -> None:
     async with SqlJournal.open(place) as journal:
         assert [summary.run for summary in await journal.runs()] == ["b", "a"]
         assert (await journal.run("a")).turns[0].outcomes == OUTCOMES
+
+
+async def test_a_store_of_the_revision_before_keeps_its_runs_and_takes_feedback(place: Path) -> None:
+    """Written as the version before wrote it, a verdict with the fields of the first version included."""
+    await asyncio.to_thread(_write_as_revision_0003, place)
+
+    async with SqlJournal.open(place) as journal:
+        (turn,) = (await journal.run("old")).turns
+        assert turn.ended is not None
+        assert (turn.ended.verdict.consensus, turn.ended.verdict.confidence) == ("Paris", None)
+        assert turn.feedback == ()
+        said = Feedback(kind="answer", said="Paris", at=1.0, task="short", marks=(Mark("a", "b", True),))
+        await journal.tell("old", 0, said)
+        assert (await journal.run("old")).turns[0].feedback == (said,)
+
+
+def _write_as_revision_0003(place: Path) -> None:
+    database.create(place)
+    engine = create_engine(database.address(place), poolclass=NullPool)
+    with engine.begin() as connection:
+        config = migrations.configuration()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        written = rows_of.begun("old", 0, Prompt.of("Where?"), PANEL, 1.0)
+        for table, row in (*written, *rows_of.finished(ending("old"))):
+            connection.execute(insert(table), dict(row))
+        first = dict.fromkeys(("lineages", "asked", "answered"), 1) | {"consensus": "Paris"}
+        connection.execute(update(schema.endings).values(verdict=first))
 
 
 def test_a_migration_that_stops_half_way_leaves_nothing(place: Path) -> None:

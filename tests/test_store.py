@@ -33,7 +33,7 @@ from panvox.messages import (
 )
 from panvox.protocols import Journal
 from panvox.store import NullJournal, RunSummary, SqlJournal, StoredTurn, default_path, open_journal, schema
-from panvox.verdicts import Group, Verdict
+from panvox.verdicts import Feedback, Group, Verdict
 
 PANEL = tuple(
     Identity(name=f"cloud/model-{number}", provider="cloud", model=f"model-{number}", lineage="model")
@@ -376,6 +376,8 @@ async def test_a_forgotten_run_leaves_no_trace(place: Path) -> None:
     async with SqlJournal.open(place) as journal:
         await keep(journal, "private-1", question="The launch code is 0000-SECRET")
         await keep(journal, "other-1")
+        for run in ("private-1", "other-1"):
+            await journal.tell(run, 0, Feedback(kind="answer", said="Paris", at=1.0))
         assert b"0000-SECRET" in b"".join(file.read_bytes() for file in place.parent.iterdir())
 
         assert await journal.forget("private") == "private-1"

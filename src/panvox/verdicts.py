@@ -128,6 +128,28 @@ class Synthesis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failed: str = ""
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """What feedback makes of the answer of `member`: whether it was `right`. `voter` names its weights."""
+
+    member: str
+    voter: str
+    right: bool
+
+
+class Feedback(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user told of a turn, `at` a time in seconds since 1970.
+
+    `said` is the member that is meant, or the right answer. `task` is the kind of the task, `marks` what
+    follows for each answer. "undo" takes back the last that holds.
+    """
+
+    kind: Literal["best", "bad", "answer", "undo"]
+    said: str
+    at: float
+    task: str = ""
+    marks: tuple[Mark, ...] = ()
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the answers amount to. Groups come largest first; the minority is kept.
 

@@ -153,6 +153,9 @@ class Options:
     full: Annotated[
         bool, Parameter(negative="", show_default=False, help="Show every answer in full as well.")
     ] = False
+    explain: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Show what each answer counted, and why.")
+    ] = False
     quiet: Annotated[
         bool,
         Parameter(
@@ -239,6 +242,8 @@ def _check(options: Options) -> None:
         raise UsageError(f"--max-tokens {options.max_tokens} is not a number greater than 0")
     if options.json and (options.quiet or options.full):
         raise UsageError("--json writes everything there is: leave out --quiet and --full")
+    if options.explain and options.quiet:
+        raise UsageError("--quiet shows the answer and nothing else: leave out --explain")
     if options.background and (options.json or not options.store):
         with_this = "--json" if options.json else "--no-store"
         raise UsageError(f"--background completes the run in the store: leave out {with_this}")
@@ -288,6 +293,7 @@ def ask(
         json=options.json,
         quiet=options.quiet,
         full=options.full,
+        explain=options.explain,
         partial_ok=options.partial_ok,
         deadline=question.deadline,
         afterwards=_afterwards(options),

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from panvox.cli import wording
 from panvox.cli.board import Board, Row
 from panvox.cli.figures import money, percent, plural, seconds, short, votes
 from panvox.cli.text import json_line, one_line, shorten
@@ -59,14 +60,15 @@ class _Columns:
 def frame(board: Board, *, width: int, height: int, now: float, deadline: float | None) -> list[Text]:
     """The view as lines, none wider than `width`, no more than `height`; times in seconds."""
     columns = _columns(board, width)
-    holds = board.holds(now)
-    room = max(1, height - (6 if holds else 5))
+    holds, outlook = board.holds(now), _outlook(board)
+    room = max(1, height - 5 - bool(holds) - len(outlook))
     rows = board.visible(room if board.asked <= room else room - 1)
     lines = [_title(board, width), _header(columns)]
     lines += [_row(row, columns, now) for row in rows]
     if len(rows) < board.asked:
         lines.append(_more(board, rows))
-    lines += [_progress(board, width, now, deadline), *_holds(holds), _standing(board.verdict, width)]
+    lines += [_progress(board, width, now, deadline), *_holds(holds)]
+    lines += [_standing(board.verdict, width), *outlook]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[-height:]
@@ -93,7 +95,7 @@ def _title(board: Board, width: int) -> Text:
 
 
 def _header(columns: _Columns) -> Text:
-    cells = [_fit("state", columns.state), _fit("model", columns.name)]
+    cells = [wording.fit("state", columns.state), wording.fit("model", columns.name)]
     cells += [
         title.rjust(cells)
         for title, cells in (
@@ -109,9 +111,12 @@ def _header(columns: _Columns) -> Text:
 def _row(row: Row, columns: _Columns, now: float) -> Text:
     symbol, style = look(row)
     line = Text.assemble(
-        (_fit(f"{symbol} {row.word}", columns.state), style),
+        (wording.fit(f"{symbol} {row.word}", columns.state), style),
         "  ",
-        (_fit(shorten(one_line(row.name), columns.name), columns.name), "dim" if row.state.open else ""),
+        (
+            wording.fit(shorten(one_line(row.name), columns.name), columns.name),
+            "dim" if row.state.open else "",
+        ),
     )
     for cells, figure in ((columns.first, _first(row, now)), (columns.tokens, _tokens(row))):
         if cells:
@@ -122,7 +127,9 @@ def _row(row: Row, columns: _Columns, now: float) -> Text:
         failed = row.outcome is not None and not row.outcome.answered
         holding = row.holding(now)
         said = (
-            _fit(holding or row.said, columns.text) if failed or holding else _end_of(row.said, columns.text)
+            wording.fit(holding or row.said, columns.text)
+            if failed or holding
+            else _end_of(row.said, columns.text)
         )
         line.append("  ").append(said, style="dim" if failed or holding or row.thinks else "")
     return line
@@ -159,12 +166,6 @@ def _tokens(row: Row) -> str:
             return f"~{short(count)}"
         case _:
             return ""
-
-
-def _fit(text: str, cells: int) -> str:
-    if cell_len(text) > cells:
-        text = set_cell_size(text, max(0, cells - 1)).rstrip() + "…"
-    return set_cell_size(text, cells)
 
 
 def _end_of(text: str, cells: int) -> str:
@@ -212,17 +213,37 @@ def _bar(board: Board, cells: int) -> Text:
 
 
 def _standing(verdict: Verdict | None, width: int) -> Text:
-    """The provisional verdict in a line."""
+    """The provisional verdict in a line: the answer, its share, the largest minority, how sure that is.
+
+    What does not fit is left out from the end; of a long answer at least a few words stay.
+    """
     if verdict is None or verdict.leading is None:
         return Text("no answer yet", style="dim")
     leading = verdict.leading
     if not leading.extracted and len(leading.members) == 1:
         return Text(f"{plural(verdict.answered, 'answer')} so far, no two alike", style="dim")
+    if wording.few_alike(verdict):
+        return Text(f"{plural(verdict.answered, 'answer')} so far, hardly any two alike", style="dim")
     word = "consensus so far" if verdict.consensus else "leading so far"
     voices = sum(group.votes for group in verdict.groups)
-    share = f"  {percent(leading.share)} of {votes(voices)} in {plural(len(verdict.groups), 'group')}"
-    shown = _fit(one_line(leading.answer), max(8, width - len(word) - len(share) - 3)).rstrip()
+    said = [f"{percent(leading.share)} of {votes(voices)} in {plural(len(verdict.groups), 'group')}"]
+    answer = one_line(leading.answer)
+    room = width - len(word) - 4 - min(cell_len(answer), 24)
+    for more in filter(None, (wording.runner_up(verdict), wording.sure(verdict))):
+        if cell_len(" · ".join([*said, more])) <= room:
+            said.append(more)
+    share = "  " + " · ".join(said)
+    shown = wording.fit(answer, max(8, width - len(word) - cell_len(share) - 3)).rstrip()
     return Text.assemble((f"{word}: ", "dim"), (shown, "bold"), (share, "dim"))
+
+
+def _outlook(board: Board) -> list[Text]:
+    """What those who are open could still change, in a line, if anybody knows."""
+    verdict = board.verdict
+    if verdict is None or not board.open or verdict.leading is None or not verdict.leading.extracted:
+        return []
+    said = wording.still_open(verdict.outlook)
+    return [Text(f"→  {said}", style="dim")] if said else []
 
 
 # --- painting --------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Manner:
     json: bool = False
     quiet: bool = False
     full: bool = False
+    explain: bool = False
     partial_ok: bool = True
     deadline: float | None = None
     kept: bool = True
@@ -62,7 +63,7 @@ async def read(source: Source, manner: Manner, interrupts: Interrupts) -> int:
     told = report.Report.of(board, now=clock(), kept=manner.kept)
     if not manner.json and board.run:
         out, err = outlet.console(), outlet.console(stderr=True)
-        report.write(told, out=out, err=err, full=manner.full, quiet=manner.quiet)
+        report.write(told, out=out, err=err, full=manner.full, quiet=manner.quiet, explain=manner.explain)
     if interrupts.heard:
         return Exit.INTERRUPTED
     if not told.verdict.answered:

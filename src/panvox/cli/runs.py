@@ -16,6 +16,7 @@ import panvox
 from panvox.cli import outlet, report
 from panvox.cli.exits import Exit
 from panvox.cli.figures import money, plural, seconds
+from panvox.cli.ledger import word
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
 from panvox.cli.text import clean, json_line, one_line
@@ -94,15 +95,20 @@ def show(
     full: Annotated[
         bool, Parameter(negative="", show_default=False, help="Show every answer in full as well.")
     ] = False,
+    explain: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Show what each answer counted, and why.")
+    ] = False,
     json: Json = False,
     settings: SettingsFile = None,
 ) -> int:
     """Show a run again: every answer, every failure."""
     loaded = load_settings(settings)
-    return run(lambda _: _show(loaded, reference, member=member, full=full, json=json))
+    return run(lambda _: _show(loaded, reference, member=member, full=full, explain=explain, json=json))
 
 
-async def _show(settings: Settings, reference: str, *, member: str | None, full: bool, json: bool) -> int:
+async def _show(
+    settings: Settings, reference: str, *, member: str | None, full: bool, explain: bool, json: bool
+) -> int:
     async with panvox.open(settings) as session:
         stored = await session.store.run(reference)
     if member is not None:
@@ -113,7 +119,8 @@ async def _show(settings: Settings, reference: str, *, member: str | None, full:
     out, err = outlet.console(), outlet.console(stderr=True)
     for turn in stored.turns:
         outlet.show(err, Text("▸ ", style="dim").append(one_line(turn.prompt.question), style="bold"))
-        report.write(report.Report.of_stored(stored.run, turn), out=out, err=err, full=full)
+        told = report.Report.of_stored(stored.run, turn)
+        report.write(told, out=out, err=err, full=full, explain=explain)
         outlet.show(err, Text())
     return Exit.ANSWERED
 
@@ -138,9 +145,7 @@ def _show_member(stored: StoredRun, name: str, *, json: bool) -> int:
 def _write_outcome(turn: StoredTurn, outcome: Outcome) -> None:
     out, err = outlet.console(), outlet.console(stderr=True)
     outlet.show(err, Text("▸ ", style="dim").append(one_line(turn.prompt.question), style="bold"))
-    outlet.show(
-        err, report.heading(outcome.member, f"{report.word(outcome.state)} in {seconds(outcome.duration)}")
-    )
+    outlet.show(err, report.heading(outcome.member, f"{word(outcome.state)} in {seconds(outcome.duration)}"))
     if text := clean(outcome.text).strip():
         out.file.write(text + "\n")
     out.file.flush()
@@ -154,7 +159,7 @@ def _attempt(attempt: Attempt) -> Text:
         return Text("from the cache")
     status = f", HTTP {attempt.status}" if attempt.status else ""
     said = f": {one_line(attempt.message)}" if attempt.message else ""
-    told = Text(f"{report.word(attempt.state)} after {seconds(attempt.duration)}{status}{said}")
+    told = Text(f"{word(attempt.state)} after {seconds(attempt.duration)}{status}{said}")
     around = [
         f"model {one_line(attempt.model)}" if attempt.model else "",
         f"key {one_line(attempt.key)}" if attempt.key else "",

@@ -33,6 +33,7 @@ from panvox.compose.conversation import (
     past_of,
 )
 from panvox.compose.dialects import dialect_of
+from panvox.compose.feedback import Heeded, feed_back
 from panvox.compose.keeping import Keeping, open_cache, open_keeping
 from panvox.compose.keys import pools
 from panvox.compose.money import Till
@@ -263,6 +264,24 @@ class Session:
             max_tokens=self.settings.local.max_tokens,
             deadlines=self._deadlines,
         )
+
+    async def feedback(
+        self,
+        run: str,
+        *,
+        best: str | None = None,
+        bad: str | None = None,
+        answer: str | None = None,
+        turn: int | None = None,
+        undo: bool = False,
+    ) -> Heeded:
+        """Tell which model of a stored run was best or bad, or what the right answer is.
+
+        It is about `turn`, the first of which is 0, else about the last. Exactly one of `best`, `bad`,
+        `answer` and `undo`, which takes back the last that was told. Raises `UsageError` for what cannot be
+        meant, `StoreError` where there is no such run.
+        """
+        return await feed_back(self.store, run, best=best, bad=bad, answer=answer, turn=turn, undo=undo)
 
     @asynccontextmanager
     async def run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from panvox.errors import StoreError
 from panvox.messages import Identity, Outcome, Prompt, RunEnded
-from panvox.store import database, reading, rows
+from panvox.store import database, feedback, reading, rows
 from panvox.store.money import Money
 from panvox.store.reading import RunSummary, StoredRun
 from panvox.store.writer import Entry, Writer
+from panvox.verdicts import Feedback
 
 
 class SqlJournal:
@@ -83,6 +84,15 @@ class SqlJournal:
         """The run with this id, or whose id alone begins so, or the `last` one."""
         return await asyncio.to_thread(database.read, self._engine, partial(reading.stored, reference))
 
+    async def tell(self, run: str, turn: int, said: Feedback) -> None:
+        """Write down what a user said of a turn; on disk when it returns. Raises `StoreError`."""
+        writing = partial(feedback.add, (run, turn), said)
+        await asyncio.to_thread(database.change, self._engine, writing)
+
+    async def told(self) -> Mapping[tuple[str, int], tuple[Feedback, ...]]:
+        """All feedback that holds, by run and turn, the oldest run first."""
+        return await asyncio.to_thread(database.read, self._engine, partial(feedback.told, None))
+
     async def forget(self, reference: str) -> str:
         """Delete a run and all that belongs to it, for good; gives its id.
 
@@ -126,6 +136,14 @@ class NullJournal:
         self._refuse()
 
     async def run(self, reference: str) -> StoredRun:
+        """Raises `StoreError`."""
+        self._refuse()
+
+    async def tell(self, run: str, turn: int, said: Feedback) -> None:
+        """Raises `StoreError`."""
+        self._refuse()
+
+    async def told(self) -> Mapping[tuple[str, int], tuple[Feedback, ...]]:
         """Raises `StoreError`."""
         self._refuse()
 

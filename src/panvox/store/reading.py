@@ -13,9 +13,10 @@ from sqlalchemy import Connection, Select, Table, delete, func, select
 
 from panvox.errors import StoreError
 from panvox.messages import Identity, Outcome, Prompt, RunEnded, State
-from panvox.store import rows
+from panvox.store import feedback, rows
 from panvox.store.rows import Row
 from panvox.store.schema import answers, attempts, endings, members, outcomes, runs, turns
+from panvox.verdicts import Feedback
 
 NEAR = 5
 """How many ids an error names."""
@@ -41,7 +42,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     """One turn; `started` is seconds since the epoch. `outcomes` come in the order of `members`.
 
-    `ended` is None if the turn never ended; then members may be without an outcome.
+    `ended` is None if the turn never ended; then members may be without an outcome. `feedback` is what users
+    told of it, as far as it holds.
     """
 
     turn: int
@@ -50,6 +52,7 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Identity, ...]
     outcomes: tuple[Outcome, ...]
     ended: RunEnded | None
+    feedback: tuple[Feedback, ...] = ()
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +100,7 @@ def stored(reference: str, connection: Connection) -> StoredRun:
     for row in sorted(_rows(connection, members, run), key=itemgetter("position")):
         identities[row["turn"]].append(rows.identity(row))
     ended = _outcomes(connection, run, identities)
+    said = feedback.told(run, connection)
     ends = {row["turn"]: rows.ending(row) for row in _rows(connection, endings, run)}
     return StoredRun(
         run=run,
@@ -108,6 +112,7 @@ def stored(reference: str, connection: Connection) -> StoredRun:
                 members=tuple(identities[row["turn"]]),
                 outcomes=tuple(ended[row["turn"]]),
                 ended=ends.get(row["turn"]),
+                feedback=said.get((run, row["turn"]), ()),
             )
             for row in _rows(connection, turns, run)
         ),
