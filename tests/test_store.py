@@ -376,6 +376,8 @@ async def test_a_forgotten_run_leaves_no_trace(place: Path) -> None:
     async with SqlJournal.open(place) as journal:
         await keep(journal, "private-1", question="The launch code is 0000-SECRET")
         await keep(journal, "other-1")
+        for run in ("private-1", "other-1"):
+            await journal.judged(run, 0, ending(run, 0).verdict)
         assert b"0000-SECRET" in b"".join(file.read_bytes() for file in place.parent.iterdir())
 
         assert await journal.forget("private") == "private-1"

@@ -15,7 +15,8 @@ from panvox.errors import StoreError
 from panvox.messages import Identity, Outcome, Prompt, RunEnded, State
 from panvox.store import rows
 from panvox.store.rows import Row
-from panvox.store.schema import answers, attempts, endings, members, outcomes, runs, turns
+from panvox.store.schema import answers, attempts, endings, judgements, members, outcomes, runs, turns
+from panvox.verdicts import Verdict
 
 NEAR = 5
 """How many ids an error names."""
@@ -41,7 +42,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     """One turn; `started` is seconds since the epoch. `outcomes` come in the order of `members`.
 
-    `ended` is None if the turn never ended; then members may be without an outcome.
+    `ended` is None if the turn never ended; then members may be without an outcome. `judged` are verdicts
+    that were made of it later, the latest last.
     """
 
     turn: int
@@ -50,6 +52,12 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     members: tuple[Identity, ...]
     outcomes: tuple[Outcome, ...]
     ended: RunEnded | None
+    judged: tuple[Verdict, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict that holds: the latest."""
+        return self.judged[-1] if self.judged else self.ended.verdict if self.ended else None
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +106,9 @@ def stored(reference: str, connection: Connection) -> StoredRun:
         identities[row["turn"]].append(rows.identity(row))
     ended = _outcomes(connection, run, identities)
     ends = {row["turn"]: rows.ending(row) for row in _rows(connection, endings, run)}
+    later: dict[int, list[Verdict]] = defaultdict(list)
+    for row in _rows(connection, judgements, run):
+        later[row["turn"]].append(row["verdict"])
     return StoredRun(
         run=run,
         turns=tuple(
@@ -108,6 +119,7 @@ def stored(reference: str, connection: Connection) -> StoredRun:
                 members=tuple(identities[row["turn"]]),
                 outcomes=tuple(ended[row["turn"]]),
                 ended=ends.get(row["turn"]),
+                judged=tuple(later[row["turn"]]),
             )
             for row in _rows(connection, turns, run)
         ),
