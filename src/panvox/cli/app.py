@@ -54,6 +54,12 @@ COMMANDS = (
     Command("limits", "panvox.cli.limits:app", "Show the limits that hold: set, learnt, and what is used."),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
+    Command(
+        "judge",
+        "panvox.cli.judge:judge",
+        "Curate a stored run again, with other rules or with judges; its models are not asked again.",
+        "[RUN]",
+    ),
     Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),
     Command(
         "doctor",

@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from panvox.cli import judgements
 from panvox.cli.board import Board
 from panvox.cli.figures import money, percent, plural, seconds, votes
 from panvox.cli.outlet import show
@@ -80,8 +81,11 @@ class Report:
         )
 
     @classmethod
-    def of_stored(cls, run: str, turn: StoredTurn) -> Report:
-        """A turn out of the store; the verdict of one that never ended is made from what was kept."""
+    def of_stored(cls, run: str, turn: StoredTurn, *, verdict: Verdict | None = None) -> Report:
+        """A turn out of the store, with its latest verdict or another one.
+
+        The verdict of a turn that never ended is made from what was kept.
+        """
         ended = turn.ended
         return cls(
             run=run,
@@ -89,7 +93,7 @@ class Report:
             question=turn.prompt.question,
             asked=len(turn.members),
             outcomes=turn.outcomes,
-            verdict=ended.verdict if ended else _verdict(turn),
+            verdict=verdict or turn.verdict or _verdict(turn),
             duration=ended.duration
             if ended
             else max((o.started + o.duration for o in turn.outcomes), default=0),
@@ -139,6 +143,8 @@ def _title(report: Report) -> tuple[str, str, str]:
     verdict, leading = report.verdict, report.verdict.leading
     if not verdict.answered:
         return "✗ Nothing answered", "", "red"
+    if judged := judgements.title(verdict):
+        return judged
     if report.one_model:
         return f"○ {plural(verdict.answered, 'sample')} of one model: ", "one voice, not a vote", "yellow"
     if verdict.answered == 1:
@@ -168,6 +174,8 @@ def _grounds(report: Report) -> Iterator[str]:
 
 def answer_label(report: Report) -> Text | None:
     """Whose answer follows, and why this one."""
+    if written := judgements.label_of(report.verdict):
+        return written
     best = report.best
     if best is None:
         return None
@@ -179,8 +187,8 @@ def answer_label(report: Report) -> Text | None:
 
 
 def answer_text(report: Report) -> str:
-    """The answer to show, safe for a terminal; empty where nothing answered."""
-    return clean(report.best.text).strip() if report.best else ""
+    """The synthesis or the best answer, safe for a terminal; empty where nothing answered."""
+    return judgements.text_of(report.verdict) or (clean(report.best.text).strip() if report.best else "")
 
 
 def details(report: Report, *, width: int) -> RenderableType:
@@ -197,6 +205,7 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
     verdict = report.verdict
     if verdict.answered > 1:
         yield "Groups", _groups(verdict.groups, width)
+    yield from judgements.parts(verdict)
     if fastest := next((o for o in report.outcomes if o.member.name == verdict.fastest), None):
         yield "Fastest", Text(f"{one_line(fastest.member.name)} in {seconds(fastest.duration)}")
     yield "Ledger", Stack(*_ledger(report, width))
