@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +26,8 @@ from panvox.curation.synthesis import (
 )
 from panvox.messages import Answer, Identity, Outcome, State
 from panvox.simulator.chance import seeded
-from panvox.verdicts import Filtered, Group, Verdict
+from panvox.verdicts import Filtered, Group, Judgement, Verdict
+from tests.test_judge import rows
 
 QUESTION = "How far away is the Moon?"
 
@@ -258,6 +262,19 @@ def test_a_minority_that_the_model_lets_speak_speaks_for_itself() -> None:
     assert [each.text for each in told.dissent] == ["One says 239,000 kilometres."]
 
 
+def test_after_judges_have_overridden_the_vote_it_is_the_vote_that_dissents() -> None:
+    judged = Verdict(
+        asked=4,
+        answered=4,
+        groups=VERDICT.groups,
+        best="d",
+        judgement=Judgement(judges=("j",), chosen="d", overrode=True),
+    )
+    found = sources(judged, OUTCOMES, QUESTION)
+    told = synthesis("w", [Draft(text="The distance is 239,000 kilometres.", support=("S2",))], found)
+    assert [(each.text, each.supporters) for each in told.dissent] == [("answer 0", ("a", "b", "c"))]
+
+
 def test_a_text_that_says_a_part_of_the_whole_does_not_dissent() -> None:
     verdict = grouped(["a"], ["b"], ["d"], extracted=False)
     found = sources(verdict, OUTCOMES, QUESTION)
@@ -269,3 +286,32 @@ def test_without_a_supported_sentence_there_is_no_text_but_a_reason() -> None:
     told = synthesis("w", [], SOURCES, dropped=3)
     assert (told.text, told.dropped) == ("", 3)
     assert told.failed
+
+
+@pytest.mark.data
+def test_a_recorded_sentence_rests_on_its_own_answer_and_on_none_to_another_question(recorded: Path) -> None:
+    texts: dict[str, list[str]] = {}
+    for row in islice(rows(recorded, "responses"), 20_000):
+        texts.setdefault(row["prompt_id"], []).append(row["text"])
+    random = seeded("sentences")
+    own = foreign = tried = 0
+    for prompt, answers in texts.items():
+        others = [other for other in texts if other != prompt]
+        for text in random.sample(answers, 8):
+            sentences = [
+                part for part in re.split(r"(?<=[.!?])\s+", text) if 30 < len(part) < SENTENCE_CHARACTERS
+            ]
+            if not sentences:
+                continue
+            tried += 1
+            item = {"text": random.choice(sentences), "support": ["S1"]}
+            for is_own, source in ((True, text), (False, random.choice(texts[random.choice(others)]))):
+                outcomes = [said("a", source)]
+                known = {each.label: each for each in sources(grouped(["a"]), outcomes, "")}
+                found = drafted(reply(item), "c0de", known)
+                assert found is not None
+                own += is_own and bool(found[0])
+                foreign += not is_own and bool(found[0])
+    assert tried > 400
+    assert own > 0.95 * tried
+    assert foreign < 0.05 * tried

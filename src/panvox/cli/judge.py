@@ -66,7 +66,7 @@ def judge(
     settings: SettingsFile = None,
 ) -> int:
     """Curate a stored run again, without asking its models again, and compare the verdicts."""
-    wanted = judging_of(() if method is Method.JUDGE and judge is None else judge, synthesise)
+    wanted = judging_of(judge, synthesise, method=method)
     rules = Rules(method=method, expect=expect)
     loaded = load_settings(settings)
     return run(lambda _: _judge(loaded, reference, turn, rules, wanted, keep=keep, json=json))

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 from panvox.compose.judging import Judging
+from panvox.curation import Method
 from panvox.errors import UsageError
 
 _GROUP = Group("Judges", sort_key=3)
@@ -55,9 +56,12 @@ class JudgingOptions:
         ),
     ] = "always"
 
-    def judging(self) -> Judging | None:
-        """What is asked of them; None where nothing is. Raises `UsageError` for what cannot be meant."""
-        wanted = judging_of(self.judge, self.synthesise, when=self.judge_when)
+    def judging(self, method: Method | None = None) -> Judging | None:
+        """What is asked of them, also by the `method`; None where nothing is.
+
+        Raises `UsageError` for what cannot be meant.
+        """
+        wanted = judging_of(self.judge, self.synthesise, method=method, when=self.judge_when)
         if wanted is None and self.judge_when == "low":
             raise UsageError("--judge-when says when, and nothing says what: add --judge or --synthesise")
         return wanted
@@ -76,9 +80,12 @@ def judging_of(
     judges: tuple[str, ...] | None,
     synthesise: tuple[str, ...] | None,
     *,
+    method: Method | None = None,
     when: Literal["always", "low"] = "always",
 ) -> Judging | None:
     """What these options ask for; None for nothing. Raises `UsageError` for more than one synthesist."""
+    if method is Method.JUDGE and judges is None:
+        judges = ()
     if judges is None and synthesise is None:
         return None
     writers = _named(synthesise)

@@ -109,6 +109,7 @@ def sources(verdict: Verdict, outcomes: Sequence[Outcome], question: str) -> tup
         first_of.setdefault(groups[entrant.member], entrant.member)
     found = []
     shown = {entrant.member for entrant in listed}
+    winner = _winner(verdict, groups)
     for number, entrant in enumerate(listed, 1):
         at, outcome = groups[entrant.member], spoken[entrant.member]
         members = [entrant.member]
@@ -122,11 +123,17 @@ def sources(verdict: Verdict, outcomes: Sequence[Outcome], question: str) -> tup
                 short=readable(verdict.groups[at].answer, most=SHORT).replace("\n", " "),
                 members=tuple(members),
                 lineages=frozenset(lineage_of(spoken[name].speaker) for name in members if name in spoken),
-                minority=at > 0,
+                minority=at != winner,
                 distinct=verdict.groups[at].extracted,
             )
         )
     return tuple(found)
+
+
+def _winner(verdict: Verdict, groups: Mapping[str, int]) -> int:
+    """The group that others differ from: the leading one, or that of the judges if they overrode it."""
+    overrode = verdict.judgement is not None and verdict.judgement.overrode
+    return groups.get(verdict.best or "", 0) if overrode else 0
 
 
 def _names(outcome: Outcome) -> Iterator[str]:

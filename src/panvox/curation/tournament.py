@@ -94,8 +94,8 @@ class _Match:
 class Tournament:
     """Ask what is `due`, `take` what came of it, until nothing is due.
 
-    `entrants` come best seed first; those who are too many for `most` comparisons are left out. With
-    `defended` the first of them waits in the final.
+    `entrants` come best seed first; of more than half as many as there are comparisons the last are left out,
+    so that one judge can be shown every pair in both orders. With `defended` the first waits in the final.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Tournament:
         """Raises `ValueError` without a judge, or for fewer than two entrants or comparisons."""
         if not judges or len(entrants) < 2 or most < 2:
             raise ValueError("a tournament takes a judge, two entrants and two comparisons at least")
-        self.entrants = tuple(entrants[:most])
+        self.entrants = tuple(entrants[: max(2, most // 2)])
         self._judges = {judge.name: judge for judge in judges}
         self._random = random
         self._defender = self.entrants[0] if defended else None

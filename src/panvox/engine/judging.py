@@ -160,7 +160,7 @@ async def judge(
     judges = tuple(member.identity.name for member in jury)
     if len(entrants) < 2:
         why = "there is only one answer" if entrants else "there is no answer"
-        return replace(verdict, judgement=Judgement(judges=judges, failed=f"{why}: nothing to compare"))
+        return replace(verdict, judgement=Judgement(judges=judges, failed=f"nobody was asked, since {why}"))
     tournament = Tournament(
         entrants,
         [Judge(member.identity.name, lineage_of(member.identity)) for member in jury],

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, delete, func, select
+from sqlalchemy import Connection, Select, Table, case, delete, func, select
 
 from panvox.errors import StoreError
 from panvox.messages import Identity, Outcome, Prompt, RunEnded, State
@@ -74,6 +74,9 @@ def summaries(limit: int, connection: Connection) -> list[RunSummary]:
     answered = select(func.count()).where(
         outcomes.c.run == turns.c.run, outcomes.c.turn == turns.c.turn, outcomes.c.state == State.ANSWERED
     )
+    of_turn = (judgements.c.run == turns.c.run) & (judgements.c.turn == turns.c.turn)
+    later = select(judgements.c.consensus).where(of_turn)
+    latest = later.order_by(judgements.c.at.desc()).limit(1).scalar_subquery()
     query = (
         select(
             turns.c.run,
@@ -82,7 +85,7 @@ def summaries(limit: int, connection: Connection) -> list[RunSummary]:
             select(func.count()).where(of_run).scalar_subquery().label("turns"),
             turns.c.asked,
             answered.scalar_subquery().label("answered"),
-            endings.c.consensus,
+            case((later.exists(), latest), else_=endings.c.consensus).label("consensus"),
             func.coalesce(endings.c.stopped, "").label("stopped"),
             endings.c.duration,
         )

@@ -70,7 +70,8 @@ def finished(end: RunEnded) -> Rows:
 
 def judged(run: str, turn: int, verdict: Verdict, at: float) -> Rows:
     """The row of a later verdict, made `at` so many seconds since the epoch."""
-    yield schema.judgements, {"run": run, "turn": turn, "at": at, "verdict": verdict}
+    key = {"run": run, "turn": turn, "at": at}
+    yield schema.judgements, {**key, "consensus": verdict.consensus, "verdict": verdict}
 
 
 def _optional(value: msgspec.Struct | None, kind: type[msgspec.Struct]) -> dict[str, object]:

@@ -295,6 +295,7 @@ judgements = Table(
     _words("run"),
     Column("turn", Integer, nullable=False),
     _seconds("at"),
+    _words("consensus", optional=True),
     Column("verdict", Value(Verdict), nullable=False),
     _key("run", "turn", "at"),
     _belongs_to("turns", run="run", turn="turn"),

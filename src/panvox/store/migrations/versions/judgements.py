@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("run", sa.Text, nullable=False),
         sa.Column("turn", sa.Integer, nullable=False),
         sa.Column("at", sa.Double, nullable=False),
+        sa.Column("consensus", sa.Text),
         sa.Column("verdict", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("run", "turn", "at", name="pk_judgements"),
         sa.ForeignKeyConstraint(
