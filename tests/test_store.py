@@ -378,6 +378,7 @@ async def test_a_forgotten_run_leaves_no_trace(place: Path) -> None:
         await keep(journal, "other-1")
         for run in ("private-1", "other-1"):
             await journal.tell(run, 0, Feedback(kind="answer", said="Paris", at=1.0))
+            await journal.judged(run, 0, ending(run, 0).verdict)
         assert b"0000-SECRET" in b"".join(file.read_bytes() for file in place.parent.iterdir())
 
         assert await journal.forget("private") == "private-1"
@@ -573,3 +574,26 @@ def test_a_store_that_is_up_to_date_opens_without_the_machinery_for_migrations(p
     command = [sys.executable, "-c", script, str(place)]
     said = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
     assert said == ["True\n", "False\n"]
+
+
+async def test_a_later_verdict_stands_beside_the_first_and_the_latest_holds(place: Path) -> None:
+    first = ending("a", 0).verdict
+    overridden = msgspec.structs.replace(first, consensus=None, best="other")
+    async with SqlJournal.open(place) as journal:
+        await keep(journal, "a")
+        (turn,) = (await journal.run("a")).turns
+        assert (turn.judged, turn.verdict) == ((), first)
+        for verdict in (msgspec.structs.replace(first, consensus="else"), overridden):
+            await journal.judged("a", 0, verdict)
+        (turn,) = (await journal.run("a")).turns
+        assert turn.ended is not None
+        assert turn.ended.verdict == first
+        assert len(turn.judged) == 2
+        assert turn.verdict == overridden
+        assert [summary.consensus for summary in await journal.runs()] == [None]
+
+
+async def test_a_later_verdict_of_a_run_that_is_gone_is_lost_and_told(place: Path) -> None:
+    async with SqlJournal.open(place) as journal:
+        await journal.judged("nobody", 0, ending("nobody", 0).verdict)
+        assert journal.problem is not None

@@ -89,8 +89,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `chosen` is the member whose answer they prefer, None where the judgement failed (`failed` tells why, and
     the verdict stands without it). `overrode` tells whether it stands against the vote, which takes stated
-    `evidence`. `position_bias` is by how much the share of wins of the answer shown first exceeds one half,
-    `self_preference` by how much judges favour their own lineage, each None where it could not be measured.
+    `evidence`, words of the answers; the verdict is then without consensus and confidence. `note` tells why
+    the vote stands although they prefer another answer. `position_bias` is by how much the share of wins of
+    the answer shown first exceeds one half, `self_preference` by how much judges favour their own lineage,
+    each None where it could not be measured. `comparisons` counts rulings that could be read.
     """
 
     judges: tuple[str, ...]
@@ -102,21 +104,27 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     position_bias: float | None = None
     self_preference: float | None = None
     cost: Decimal | None = None
+    note: str = ""
     failed: str = ""
 
 
 class Sentence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A sentence of a synthesis, the members whose answers support it and those that contradict it."""
+    """A sentence of a synthesis, the members whose answers support it and those that contradict it.
+
+    `lineages` is how many different weights support it.
+    """
 
     text: str
     supporters: tuple[str, ...] = ()
     opponents: tuple[str, ...] = ()
+    lineages: int = 0
 
 
 class Synthesis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One text made of many answers, by the model `by`.
 
-    `dissent` holds what a minority says otherwise. `failed` tells why there is no text.
+    `dissent` holds what a minority says otherwise. `dropped` counts sentences that the answers they named did
+    not support. `failed` tells why there is no text.
     """
 
     by: str
@@ -124,6 +132,7 @@ class Synthesis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sentences: tuple[Sentence, ...] = ()
     dissent: tuple[Sentence, ...] = ()
     calls: int = 0
+    dropped: int = 0
     cost: Decimal | None = None
     failed: str = ""
 

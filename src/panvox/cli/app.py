@@ -60,6 +60,12 @@ COMMANDS = (
         "Tell which answers of a run were right; votes of models move by it.",
         "[RUN]",
     ),
+    Command(
+        "judge",
+        "panvox.cli.judge:judge",
+        "Curate a stored run again, with other rules or with judges; its models are not asked again.",
+        "[RUN]",
+    ),
     Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),
     Command(
         "doctor",

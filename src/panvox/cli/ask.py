@@ -11,11 +11,13 @@ from cyclopts import Parameter
 import panvox
 from panvox.cli.asking_options import CallOptions
 from panvox.cli.background import ask_in_background
+from panvox.cli.judging_options import JudgingOptions
 from panvox.cli.options import SettingsFile, load_settings, warn, with_budget, without_store
 from panvox.cli.process import Interrupts, run
 from panvox.cli.prompt import read_prompt
 from panvox.cli.reader import Afterwards, Manner, read
 from panvox.cli.text import shorten
+from panvox.compose.judging import Judging
 from panvox.compose.keys import key_warnings
 from panvox.curation.expect import Expect
 from panvox.curation.rules import Method, parse_expect, parse_method
@@ -282,9 +284,11 @@ def ask(
     *,
     options: Options = Options(),
     calls: CallOptions = CallOptions(),  # noqa: B008 - frozen
+    judges: JudgingOptions = JudgingOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Ask every model at once; one answer, the groups behind it, a ledger."""
     calls.check(options.models)
+    judging = judges.judging()
     settings = load_settings(options.settings)
     if options.budget is not None:
         settings = with_budget(settings, _dollars(options.budget))
@@ -299,10 +303,10 @@ def ask(
         afterwards=_afterwards(options),
     )
     if options.background:
-        child = [*_options_of_child(options, question), *calls.again()]
+        child = [*_options_of_child(options, question), *calls.again(), *judges.again()]
         return run(lambda interrupts: ask_in_background(child, question.prompt.question, manner, interrupts))
     kept = settings if options.store else without_store(settings)
-    return run(lambda interrupts: _ask(question, kept, calls, manner, interrupts))
+    return run(lambda interrupts: _ask(question, kept, calls, judging, manner, interrupts))
 
 
 def _afterwards(options: Options) -> Afterwards:
@@ -312,7 +316,12 @@ def _afterwards(options: Options) -> Afterwards:
 
 
 async def _ask(
-    question: Question, settings: Settings, calls: CallOptions, manner: Manner, interrupts: Interrupts
+    question: Question,
+    settings: Settings,
+    calls: CallOptions,
+    judging: Judging | None,
+    manner: Manner,
+    interrupts: Interrupts,
 ) -> int:
     async with panvox.open(settings, overrides=calls.overrides(settings)) as session:
         catalogue = await session.catalogue()
@@ -328,6 +337,7 @@ async def _ask(
                 fresh=question.fresh,
                 tag=question.tag,
                 cascade=question.cascade,
+                judging=judging,
             ) as conversation,
             conversation.stream(
                 question.prompt,
@@ -340,7 +350,7 @@ async def _ask(
         ):
             # The report is written before the turn is left: what follows may take its time.
             manner = replace(manner, kept=session.store.problem is None)
-            code = await read(turn, manner, interrupts)
+            code = await read(conversation.judged(turn), manner, interrupts)
         if settings.store.enabled:
             warn(filter(None, [session.store.problem, conversation.problem]))
         warn(filter(None, [session.cache.problem]))

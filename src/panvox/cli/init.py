@@ -110,6 +110,14 @@ TEMPLATE = """\
 # max_age = 3600.0                  # seconds that it does
 # max_mb = 200                      # megabytes that are kept at most
 
+# Models that judge the answers (--judge) or make one text of them (--synthesise)
+[judge]
+# models = ["openai/gpt-5"]         # patterns of the judges; the strongest free model that was asked if unset
+# synthesis_model = "openai/gpt-5"  # who writes a synthesis; the strongest free one that was asked if unset
+# below = 0.6                       # confidence below which --judge-when low asks them
+# deadline = 60.0                   # seconds for all judges together, and for a synthesis
+# max_comparisons = 16              # comparisons of two answers that judges make at most
+
 # What is known better here than anywhere else, by name or glob; it wins over every other source.
 [models]
 # "company/chat-*" = { context = 32768, price_in = 0.2, price_out = 0.8, capabilities = ["text", "code"] }

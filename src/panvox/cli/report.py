@@ -12,7 +12,7 @@ from rich.console import Group as Stack
 from rich.table import Table
 from rich.text import Text
 
-from panvox.cli import wording
+from panvox.cli import judgements, wording
 from panvox.cli.board import Board
 from panvox.cli.explain import votes_table
 from panvox.cli.figures import plural, seconds
@@ -75,8 +75,11 @@ class Report:
         )
 
     @classmethod
-    def of_stored(cls, run: str, turn: StoredTurn) -> Report:
-        """A turn out of the store; the verdict of one that never ended is made from what was kept."""
+    def of_stored(cls, run: str, turn: StoredTurn, *, verdict: Verdict | None = None) -> Report:
+        """A turn out of the store, with its latest verdict or another one.
+
+        The verdict of a turn that never ended is made from what was kept.
+        """
         ended = turn.ended
         return cls(
             run=run,
@@ -84,7 +87,7 @@ class Report:
             question=turn.prompt.question,
             asked=len(turn.members),
             outcomes=turn.outcomes,
-            verdict=ended.verdict if ended else _verdict(turn),
+            verdict=verdict or turn.verdict or _verdict(turn),
             duration=ended.duration
             if ended
             else max((o.started + o.duration for o in turn.outcomes), default=0),
@@ -146,6 +149,8 @@ def _title(report: Report) -> tuple[str, str, str]:
     verdict, leading = report.verdict, report.verdict.leading
     if not verdict.answered:
         return "✗ Nothing answered", "", "red"
+    if judged := judgements.title(verdict):
+        return judged
     if report.one_model:
         return f"○ {plural(verdict.answered, 'sample')} of one model: ", "one voice, not a vote", "yellow"
     if verdict.answered == 1:
@@ -177,6 +182,8 @@ def _grounds(report: Report) -> Iterator[str]:
 
 def answer_label(report: Report) -> Text | None:
     """Whose answer follows, and why this one."""
+    if written := judgements.label_of(report.verdict):
+        return written
     best = report.best
     if best is None:
         return None
@@ -188,8 +195,8 @@ def answer_label(report: Report) -> Text | None:
 
 
 def answer_text(report: Report) -> str:
-    """The answer to show, safe for a terminal; empty where nothing answered."""
-    return clean(report.best.text).strip() if report.best else ""
+    """The synthesis or the best answer, safe for a terminal; empty where nothing answered."""
+    return judgements.text_of(report.verdict) or (clean(report.best.text).strip() if report.best else "")
 
 
 def details(report: Report, *, width: int) -> RenderableType:
@@ -208,6 +215,7 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
         yield "Groups", groups_table(verdict, width)
     if (otherwise := dissent(verdict, report.outcomes, width)) is not None:
         yield "Dissent", otherwise
+    yield from judgements.parts(verdict)
     yield from _named(report, width)
     if verdict.filtered:
         yield "Filtered", Stack(*filtered_out(verdict.filtered, width))

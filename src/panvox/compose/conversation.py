@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack
 
 import msgspec
 
+from panvox.compose.judging import Bench, JudgedTurn, Judging
 from panvox.curation import Expect, Method, Rules
 from panvox.curation.rules import parse_expect, parse_method
 from panvox.engine import Run, Turn
@@ -17,7 +18,7 @@ from panvox.errors import PromptError
 from panvox.messages import Outcome, Prompt
 from panvox.protocols import Purse
 from panvox.settings import Settings
-from panvox.store import StoredRun
+from panvox.store import NullJournal, SqlJournal, StoredRun
 from panvox.verdicts import Verdict
 from panvox.waiting import Stop, Wait, parse_stop, parse_wait
 
@@ -50,6 +51,7 @@ class Calling(TypedDict, total=False):
     - `fresh`: whether to ask anew what was answered a while ago.
     - `tag`: a word under which the money counts.
     - `cascade`: whether dearer models are asked only while the cheaper ones are not sure enough.
+    - `judging`: which models judge the answers, and write a synthesis, once a turn is over.
     """
 
     preferred: str | None
@@ -58,6 +60,7 @@ class Calling(TypedDict, total=False):
     fresh: bool
     tag: str
     cascade: bool | None
+    judging: Judging | None
 
 
 class Asking(Manner, Calling, total=False):
@@ -128,13 +131,27 @@ class Notes:
 
 
 class Conversation:
-    """A panel and what was said so far; one turn at a time. All `notes` are told to its turns."""
+    """A panel and what was said so far; one turn at a time. All `notes` are told to its turns.
 
-    def __init__(self, settings: Settings, run: Run, *, purse: Purse, notes: Sequence[Notes]) -> None:
+    With a `bench`, judges are heard about each turn, and their verdict goes to the `store`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        run: Run,
+        *,
+        purse: Purse,
+        notes: Sequence[Notes],
+        store: SqlJournal | NullJournal,
+        bench: Bench | None = None,
+    ) -> None:
         self._settings = settings.run
         self._run = run
         self._purse = purse
         self._notes = notes
+        self._store = store
+        self._bench = bench
 
     @property
     def id(self) -> str:
@@ -164,10 +181,16 @@ class Conversation:
                     listening.enter_context(notes.told_to(turn))
                 yield turn
 
+    def judged(self, turn: Turn) -> Turn | JudgedTurn:
+        """The events of `turn` with the verdict after the judges in the last one, where any are asked."""
+        if self._bench is None:
+            return turn
+        return JudgedTurn(turn, self._bench, purse=self._purse, store=self._store)
+
     async def ask(self, prompt: str | Prompt, **manner: Unpack[Manner]) -> Result:
         """The next turn, when it is over. Raises as `stream` does."""
         async with self.stream(prompt, **manner) as turn:
-            ended = await turn.wait_ended()
+            ended = await self.judged(turn).wait_ended()
         return Result(
             run=ended.run,
             turn=ended.turn,
@@ -221,6 +244,6 @@ def past_of(stored: StoredRun) -> tuple[Past, ...]:
     pasts = []
     for turn in stored.turns:
         answers = {o.member.name: o.text for o in turn.outcomes if o.answered}
-        best = turn.ended.verdict.best if turn.ended else next(iter(answers), None)
+        best = turn.verdict.best if turn.verdict else next(iter(answers), None)
         pasts.append(Past(prompt=turn.prompt, answers=answers, chosen=answers.get(best or "", "")))
     return tuple(pasts)

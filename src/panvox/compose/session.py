@@ -34,6 +34,7 @@ from panvox.compose.conversation import (
 )
 from panvox.compose.dialects import dialect_of
 from panvox.compose.feedback import Heeded, feed_back
+from panvox.compose.judging import Bench, Judging, appointed
 from panvox.compose.keeping import Keeping, open_cache, open_keeping
 from panvox.compose.keys import pools
 from panvox.compose.money import Till
@@ -49,14 +50,15 @@ from panvox.policies.breaking import Breakers
 from panvox.policies.cached import Flights
 from panvox.policies.circuit import CircuitRule
 from panvox.policies.pauses import RetryBudget
-from panvox.protocols import Model
+from panvox.protocols import Model, Purse
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
 from panvox.settings import Settings, load
 from panvox.settings.places import catalogue_folder
-from panvox.store import NullJournal, SqlJournal, default_path, open_journal
+from panvox.store import NullJournal, SqlJournal, StoredRun, StoredTurn, default_path, open_journal
+from panvox.verdicts import Verdict
 
 PROBE_DEADLINE = 60.0
 """Seconds that a probe may take: what is slower is silent."""
@@ -302,6 +304,7 @@ class Session:
         entries = (await self.catalogue()).entries
         panels, notes = self._panels_of(entries), Notes()
         async with self._till.purse() as purse:
+            bench = await self._bench(calling.get("judging"), selected, purse)
             members = _with_latencies(
                 panels.members(selected, calls, heard=notes.say, purse=purse), await self.probes()
             )
@@ -316,7 +319,48 @@ class Session:
                 tag=calling.get("tag", ""),
                 cascade=_cascade(self.settings, calling.get("cascade")),
             )
-            yield Conversation(self.settings, run, purse=purse, notes=(self.notes, notes))
+            yield Conversation(
+                self.settings,
+                run,
+                purse=purse,
+                notes=(self.notes, notes),
+                store=self.store,
+                bench=bench,
+            )
+
+    async def judge(self, stored: StoredRun, turn: StoredTurn, verdict: Verdict, judging: Judging) -> Verdict:
+        """`verdict` on a stored turn after judges, who are asked now; members are not asked again.
+
+        Raises `SelectionError` where there are no judges.
+        """
+        asked = {member.name for member in turn.members}
+        panel = [entry for entry in (await self.catalogue()).entries if entry.name in asked]
+        async with self._till.purse() as purse:
+            bench = await self._bench(judging, panel, purse)
+            if bench is None or not bench.wanted(verdict):
+                return verdict
+            return await bench.heard(
+                turn.prompt.question,
+                verdict,
+                turn.outcomes,
+                purse=purse,
+                run=stored.run,
+                turn=turn.turn,
+            )
+
+    async def _bench(self, judging: Judging | None, panel: Sequence[Entry], purse: Purse) -> Bench | None:
+        """Those who judge, if anybody shall: each by itself, so that nobody judges in another's name."""
+        if judging is None or not judging.wanted:
+            return None
+        panels = self._panels_of((await self.catalogue()).entries)
+        alone = Calls(fallback=False)
+        return await appointed(
+            judging,
+            self.settings.judge,
+            panel,
+            select=self.select,
+            make=lambda entry: panels.members([entry], alone, heard=self.notes.say, purse=purse)[0],
+        )
 
     def _panels_of(self, entries: tuple[Entry, ...]) -> Panels:
         """What makes panels of `entries`, maybe thousands of them; made anew when something is new."""
@@ -346,8 +390,13 @@ class Session:
         continue_run: str | None = None,
         **asking: Unpack[Asking],
     ) -> AsyncIterator[Turn]:
-        """One prompt, as it happens. Raises as `run` and `Conversation.stream` do."""
+        """One prompt, as it happens. Raises as `run` and `Conversation.stream` do.
+
+        Judges are heard when a turn is over: for them see `Conversation.judged`.
+        """
         calling, manner = _split(asking)
+        if calling.get("judging") is not None:
+            raise UsageError("judges are heard after a turn: use ask, or run and Conversation.judged")
         async with (
             self.run(models=asking.get("models", ()), continue_run=continue_run, **calling) as conversation,
             conversation.stream(prompt, **manner) as turn,

@@ -273,6 +273,22 @@ class BudgetSection(Section):
     )
 
 
+class JudgeSection(Section):
+    """Models that are asked to judge answers, or to make one text of them."""
+
+    models: Patterns = Field(
+        (), description="patterns of the judges; the strongest free model that was asked if unset"
+    )
+    synthesis_model: ModelName | None = Field(
+        None, description="the model that writes a synthesis; the strongest free one that was asked if unset"
+    )
+    below: Share = Field(0.6, description="confidence below which --judge-when low asks them")
+    deadline: Seconds = Field(60.0, description="seconds for all judges together, and for a synthesis")
+    max_comparisons: Annotated[int, Field(ge=2, le=1000)] = Field(
+        16, description="comparisons of two answers that judges make at most"
+    )
+
+
 class CacheSection(Section):
     """Answers that are given again when exactly the same is asked of the same model."""
 
@@ -489,6 +505,7 @@ class Document(Section):
     fallback: FallbackSection = FallbackSection()
     budget: BudgetSection = BudgetSection()
     cache: CacheSection = CacheSection()
+    judge: JudgeSection = JudgeSection()
     models: Mapping[ModelName, ModelFacts] = Field(
         {}, description="what is known better here of the models that a name or glob means"
     )

@@ -19,7 +19,7 @@ from panvox.store import database, feedback, reading, rows
 from panvox.store.money import Money
 from panvox.store.reading import RunSummary, StoredRun
 from panvox.store.writer import Entry, Writer
-from panvox.verdicts import Feedback
+from panvox.verdicts import Feedback, Verdict
 
 
 class SqlJournal:
@@ -76,6 +76,13 @@ class SqlJournal:
         await self._writer.put(Entry(run=ended.run, turn=ended.turn, rows=ending, written=written))
         await written.wait()
 
+    async def judged(self, run: str, turn: int, verdict: Verdict) -> None:
+        """A later verdict of a turn that is over. Returns when it is on disk, or cannot be."""
+        written = asyncio.Event()
+        row = partial(rows.judged, run, turn, verdict, time.time())
+        await self._writer.put(Entry(run=run, turn=turn, rows=row, written=written))
+        await written.wait()
+
     async def runs(self, limit: int = 20) -> list[RunSummary]:
         """The latest runs, `limit` at most."""
         return await asyncio.to_thread(database.read, self._engine, partial(reading.summaries, limit))
@@ -129,6 +136,9 @@ class NullJournal:
         """Is not kept."""
 
     async def finish(self, ended: RunEnded) -> None:
+        """Is not kept."""
+
+    async def judged(self, run: str, turn: int, verdict: Verdict) -> None:
         """Is not kept."""
 
     async def runs(self, limit: int = 20) -> list[RunSummary]:

@@ -9,14 +9,14 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, delete, func, select
+from sqlalchemy import Connection, Select, Table, case, delete, func, select
 
 from panvox.errors import StoreError
 from panvox.messages import Identity, Outcome, Prompt, RunEnded, State
 from panvox.store import feedback, rows
 from panvox.store.rows import Row
-from panvox.store.schema import answers, attempts, endings, members, outcomes, runs, turns
-from panvox.verdicts import Feedback
+from panvox.store.schema import answers, attempts, endings, judgements, members, outcomes, runs, turns
+from panvox.verdicts import Feedback, Verdict
 
 NEAR = 5
 """How many ids an error names."""
@@ -43,7 +43,7 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     """One turn; `started` is seconds since the epoch. `outcomes` come in the order of `members`.
 
     `ended` is None if the turn never ended; then members may be without an outcome. `feedback` is what users
-    told of it, as far as it holds.
+    told of it, as far as it holds; `judged` are verdicts that were made of it later, the latest last.
     """
 
     turn: int
@@ -53,6 +53,12 @@ class StoredTurn(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[Outcome, ...]
     ended: RunEnded | None
     feedback: tuple[Feedback, ...] = ()
+    judged: tuple[Verdict, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict that holds: the latest."""
+        return self.judged[-1] if self.judged else self.ended.verdict if self.ended else None
 
 
 class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +75,9 @@ def summaries(limit: int, connection: Connection) -> list[RunSummary]:
     answered = select(func.count()).where(
         outcomes.c.run == turns.c.run, outcomes.c.turn == turns.c.turn, outcomes.c.state == State.ANSWERED
     )
+    of_turn = (judgements.c.run == turns.c.run) & (judgements.c.turn == turns.c.turn)
+    later = select(judgements.c.consensus).where(of_turn)
+    latest = later.order_by(judgements.c.at.desc()).limit(1).scalar_subquery()
     query = (
         select(
             turns.c.run,
@@ -77,7 +86,7 @@ def summaries(limit: int, connection: Connection) -> list[RunSummary]:
             select(func.count()).where(of_run).scalar_subquery().label("turns"),
             turns.c.asked,
             answered.scalar_subquery().label("answered"),
-            endings.c.consensus,
+            case((later.exists(), latest), else_=endings.c.consensus).label("consensus"),
             func.coalesce(endings.c.stopped, "").label("stopped"),
             endings.c.duration,
         )
@@ -102,6 +111,9 @@ def stored(reference: str, connection: Connection) -> StoredRun:
     ended = _outcomes(connection, run, identities)
     said = feedback.told(run, connection)
     ends = {row["turn"]: rows.ending(row) for row in _rows(connection, endings, run)}
+    later: dict[int, list[Verdict]] = defaultdict(list)
+    for row in _rows(connection, judgements, run):
+        later[row["turn"]].append(row["verdict"])
     return StoredRun(
         run=run,
         turns=tuple(
@@ -113,6 +125,7 @@ def stored(reference: str, connection: Connection) -> StoredRun:
                 outcomes=tuple(ended[row["turn"]]),
                 ended=ends.get(row["turn"]),
                 feedback=said.get((run, row["turn"]), ()),
+                judged=tuple(later[row["turn"]]),
             )
             for row in _rows(connection, turns, run)
         ),

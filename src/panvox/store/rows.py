@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from panvox.errors import Fault
 from panvox.messages import Answer, Attempt, Identity, Outcome, Prompt, RunEnded, Usage
 from panvox.store import schema
+from panvox.verdicts import Verdict
 
 Row = Mapping[str, Any]
 Rows = Iterator[tuple[Table, Row]]
@@ -65,6 +66,12 @@ def ended(run: str, turn: int, outcome: Outcome) -> Rows:
 def finished(end: RunEnded) -> Rows:
     """The row of a turn that is over."""
     yield schema.endings, {**asdict(end), "consensus": end.verdict.consensus}
+
+
+def judged(run: str, turn: int, verdict: Verdict, at: float) -> Rows:
+    """The row of a later verdict, made `at` so many seconds since the epoch."""
+    key = {"run": run, "turn": turn, "at": at}
+    yield schema.judgements, {**key, "consensus": verdict.consensus, "verdict": verdict}
 
 
 def _optional(value: msgspec.Struct | None, kind: type[msgspec.Struct]) -> dict[str, object]:

@@ -2,16 +2,17 @@
 
     runs ─► turns ─► members ─► outcomes ─► answers
                  ├─► endings            └─► attempts
-                 └─► feedback
+                 ├─► feedback
+                 └─► judgements
     spendings
 
 Rows are only ever added; a run is deleted as a whole, from `runs` down. Only `spendings` is otherwise: a row
 is money that is set aside, and then what was spent of it; it outlives its run and tells nothing of the
-prompt. A turn without a row in `endings` never finished. Times are seconds: `started` of runs and turns
-counts from the epoch, in UTC, as does `at` of spendings and feedback; `started` of outcomes and attempts
-counts from the start of the turn. Money is USD, as exact decimal text: cast it to NUMERIC to add it up. Keys
-are the words people use (run id, number of the turn, name of the member), so that any process can write
-without asking the database for one.
+prompt. A turn without a row in `endings` never finished; the latest of its `judgements` takes the place of
+the verdict there. Times are seconds: `started` of runs and turns counts from the epoch, in UTC, as does `at`
+of spendings, feedback and judgements; `started` of outcomes and attempts counts from the start of the turn.
+Money is USD, as exact decimal text: cast it to NUMERIC to add it up. Keys are the words people use (run id,
+number of the turn, name of the member), so that any process can write without asking the database for one.
 
 Types are those that SQLite and PostgreSQL share. A change of a table needs a migration under
 `panvox.store.migrations`, and `REVISION` to name it.
@@ -43,7 +44,7 @@ from sqlalchemy.types import TypeDecorator
 from panvox.messages import Identity, Prompt, ToolCall
 from panvox.verdicts import Mark, Verdict
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that makes the tables as they are below."""
 
 _LARGEST = 2**63 - 1
@@ -301,6 +302,18 @@ feedback = Table(
     _words("task"),  # the kind of task, as far as it was known
     Column("marks", Value(tuple[Mark, ...]), nullable=False),  # which answers that makes right and wrong
     _key("run", "turn", "entry"),
+    _belongs_to("turns", run="run", turn="turn"),
+)
+
+judgements = Table(
+    "judgements",
+    metadata,
+    _words("run"),
+    Column("turn", Integer, nullable=False),
+    _seconds("at"),
+    _words("consensus", optional=True),
+    Column("verdict", Value(Verdict), nullable=False),
+    _key("run", "turn", "at"),
     _belongs_to("turns", run="run", turn="turn"),
 )
 
