@@ -38,6 +38,23 @@ FRAMES = (
     "정답은 {}입니다.",
     "{}\n\nThis follows from what was said in the text.",
     "### Solution\n\nIt is not hard.\n\n### Answer\n\n{}",
+    "Final result ~> {}",
+    "<final>{}</final>",
+    "{} is the answer.",
+    "The result comes out to {}.",
+    "That gives us {}.",
+    "- Answer: {}",
+    "answer: {}\nconfidence: high",
+    "Answer: {} (confidence: 95%)",
+    "The answer is {}. Let me know if I can help with anything else!",
+    "Odpowiedź: {}",
+    "Cevap: {}",
+    "Đáp án là {}.",
+    "الجواب هو {}",
+    "結論：{}",
+    "<p>The answer is <b>{}</b></p>",
+    "The answer to the question is: {}",
+    "We can conclude that it is {}.",
 )
 """Ways to mark an answer; `{}` is where it stands."""
 

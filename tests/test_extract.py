@@ -549,7 +549,7 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "agreement"),
-    [("gsm8k", 0.99), ("math_l5", 0.965), ("mmlu_pro", 0.985), ("lawbench_case", 0.955)],
+    [("gsm8k", 0.99), ("math_l5", 0.965), ("mmlu_pro", 0.985), ("lawbench_case", 0.94)],
 )
 def test_recorded_answers_of_real_models_are_read_as_their_truth_is_written(
     recorded: Path, name: str, agreement: float

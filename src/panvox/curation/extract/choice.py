@@ -10,6 +10,7 @@ from panvox.curation.expect import Asked
 from panvox.curation.extract.literals import without_copula
 from panvox.curation.extract.markup import bare, plain, unwrapped
 from panvox.curation.extract.numbers import number, number_within
+from panvox.curation.extract.words import without_preamble
 from panvox.curation.options import Option
 
 _LEAD = re.compile(
@@ -19,6 +20,7 @@ _LEAD = re.compile(
     r"Option|选项|選択肢|вариант|보기|选|選)?[\s(（\[【{*_$\\\"'“「:：#.]*(?:(?:text|boxed|mathrm|mathbf)\s*\{\s*\(?)?",
     re.IGNORECASE,
 )
+_ALONE = re.compile(r"[(*]{0,3}([A-Z])[)*.]{0,4}")
 _LABEL = re.compile(r"([A-Za-z]|\d{1,2})(?=[)）\]】.,:;：；。、*_\s$<>\"'”’」}/|!`]|$|[^\x00-\x7f])")
 _REASON = re.compile(
     r"\s*(?:because|since|as|is|was|and|or|with|for|which|due|given|in|from|by|if|so|that|"
@@ -41,11 +43,17 @@ _RIGHT = re.compile(
     r"correcte)|верн|が正しい|이 맞)"
 )
 _CLAUSES = re.compile(r"[.。;；!?,，\n]")
+_PRAISE = (
+    "correct", "right", "best", "true", "appropriate", "accurate", "answer",
+    "正确", "是对", "题意", "当选", "richtig", "верн", "正しい", "맞",
+)  # fmt: skip
+"""One of these is in every clause that calls an option right."""
 _LEANS = re.compile(
     r"(?:option|choice|answer|选项|选|故选|应为|应选|应该是|為|choose|select|pick|prefer|"
     r"go with)\s*(?:is\s*|option\s*|为|是)?[(（\[*:：\s]*([A-Z])(?![A-Za-z'’])",
     re.IGNORECASE,
 )
+_TAGS = re.compile(r"\A\W{0,9}</?(?:b|i|p|em|strong|span|div)>", re.IGNORECASE)
 _PARENTHESISED = re.compile(r"(?<![\w)])[(（\[]([A-Za-z])[)）\]]")
 _COPULA = re.compile(r"(?:\b(?:is|are|was|be|ist|est|es|é|è)\b|[:：=→⇒是为は은는])\s*", re.IGNORECASE)
 
@@ -56,6 +64,7 @@ class _Known(NamedTuple):
     plain: tuple[tuple[str, str], ...]  # text, label; longest text first
     numbers: dict[str, str]
     lettered: bool
+    single: bool  # whether an option's text is a letter itself
 
 
 @lru_cache(maxsize=256)
@@ -68,7 +77,8 @@ def _known(options: tuple[Option, ...]) -> _Known:
     ordered = sorted(((text, label) for text, label in texts if text), key=lambda pair: -len(pair[0]))
     written = {_written(option.text): option.label for option in reversed(options)}
     labels = frozenset(option.label for option in options)
-    return _Known(labels, written, tuple(ordered), numeric, lettered)
+    single = any(len(text) == 1 and text.isalpha() for text in written)
+    return _Known(labels, written, tuple(ordered), numeric, lettered, single)
 
 
 def _written(text: str) -> str:
@@ -78,11 +88,19 @@ def _written(text: str) -> str:
 def chosen(span: str, asked: Asked) -> str | None:
     """The label that a marked span gives, by letter, by the option's text, or by its value; else None."""
     known = _known(asked.options)
+    alone = _ALONE.fullmatch(span)
+    if alone and alone[1] in known.labels and not known.single:
+        return alone[1]
     if asked.several and (run := _run(span, known)):
         return run
-    span = without_copula(span)
+    span = _led(without_copula(span))
     exact = known.written.get(_written(span)) if len(span) < 1_000 else None
     return exact or _by_label(span, known) or _by_text(span, known) or _by_value(span, known)
+
+
+def _led(span: str) -> str:
+    """A span without arrows and words that only lead up to an answer."""
+    return without_preamble(_TAGS.sub("", span) if "<" in span else span).lstrip(" ∴⇒→~>=")
 
 
 def _run(span: str, known: _Known) -> str | None:
@@ -109,9 +127,27 @@ def _by_label(span: str, known: _Known) -> str | None:
         label = label.upper()
     if label not in known.labels:
         return None
+    if (
+        label == "A"
+        and after[:1] in {":", "："}
+        and (other := _after_colon(label, after[1:], known)) is not None
+    ):
+        return other
     if label in {"A", "I"} and after[:1] == " " and not _follows(label, after, known):
         return None
     return label
+
+
+def _after_colon(label: str, after: str, known: _Known) -> str | None:
+    """The label that follows in `A: B`, where A stands for *answer*."""
+    other = known.written.get(_written(after))
+    if (
+        other is None
+        and (short := re.fullmatch(r"\W{0,6}([A-Z])\W{0,6}(?:\s.*)?", after))
+        and short[1] in known.labels
+    ):
+        other = short[1]
+    return other if other != label else None
 
 
 def _follows(label: str, after: str, known: _Known) -> bool:
@@ -192,7 +228,7 @@ def _is_sentence(line: str) -> bool:
 
 def _at_edge(line: str, text: str, known: _Known, asked: Asked) -> str | None:
     """The label that the first line begins with, unless the text goes on to list the others likewise."""
-    label = _by_label(line, known)
+    label = _by_label(_led(line), known)
     if label is None:
         return _by_text(line, known) if len(line) < 200 and len(text) < 400 else None
     if _lists(text, known) or _WRONG.search(line[:40]):
@@ -211,7 +247,9 @@ def _lists(text: str, known: _Known) -> bool:
 
 
 def _right(text: str, known: _Known) -> str | None:
-    tail = text[-4_000:]
+    tail = text[-2_000:]
+    if not any(word in tail for word in _PRAISE):
+        return None
     found = {said[1] for said in _RIGHT.finditer(tail) if said[1] in known.labels and not _denied(tail, said)}
     return found.pop() if len(found) == 1 else None
 
@@ -223,7 +261,7 @@ def _denied(text: str, said: re.Match[str]) -> bool:
 
 
 def _named(text: str, known: _Known) -> tuple[str, str] | None:
-    tail = text[-4_000:]
+    tail = text[-2_000:]
     leaning = [label for label in _LEANS.findall(tail) if label in known.labels]
     if leaning:
         return leaning[-1], "leaning"

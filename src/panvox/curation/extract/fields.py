@@ -26,6 +26,8 @@ def fields(text: str, names: tuple[str, ...]) -> Iterator[str]:
     """
     if '"' not in text and "'" not in text:
         return
+    if (only := _only_value(text)) is not None:
+        yield only
     low = text.casefold()
     if len(low) != len(text):
         low = text
@@ -36,6 +38,18 @@ def fields(text: str, names: tuple[str, ...]) -> Iterator[str]:
             value = value_at(text, begin)
             if value is not None and not _PLACEHOLDER.fullmatch(value):
                 yield value
+
+
+def _only_value(text: str) -> str | None:
+    """The value of an object that has no other field."""
+    if not text.startswith("{") or len(text) > _LONGEST:
+        return None
+    try:
+        value = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+    inner = next(iter(value.values())) if isinstance(value, dict) and len(value) == 1 else None
+    return str(inner) if isinstance(inner, str | int | float) and not isinstance(inner, bool) else None
 
 
 def _places(low: str, name: str) -> list[int]:

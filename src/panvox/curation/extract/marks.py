@@ -33,7 +33,8 @@ _TAGS = (
 )  # fmt: skip
 _BRACKETS = ("[正确答案]", "[答案]", "[answer]", "[final answer]", "[回答]", "[答え]", "[정답]", "[ответ]")
 _ASCII_ANSWER = (
-    "answer", "antwort", "respuesta", "resposta", "risposta", "antwoord", "jawaban", "cevap",
+    "answer", "antwort", "respuesta", "resposta", "risposta", "antwoord", "jawaban",
+    "vastaus", "cevap",
     "odpowiedz", "svar", "reponse", "ans:",
 )  # fmt: skip
 _OTHER_ANSWER = (
@@ -44,27 +45,29 @@ _OTHER_ANSWER = (
 )  # fmt: skip
 _ASCII_RESULT = (
     "result", "solution", "conclusion", "output", "final", "ergebnis", "resultado", "risultato",
-    "resultat", "the total", "therefore", "thus", "hence", "correct option", "correct choice",
+    "resultat", "the total", "therefore", "thus", "hence", "careful thought",
+    "correct option", "correct choice",
     "best option", "best choice", "my choice", "verdict", "returns", "evaluates to", "in total",
     "choose", "we get", "daher", "also ", "donc", "por lo tanto", "portanto", "quindi",
 )  # fmt: skip
 _OTHER_RESULT = (
     "lösung", "résultat", "结果", "所以", "因此", "综上", "結果", "したがって", "따라서", "결과",
+    "結論", "结论",
     "итого", "результат",
     "следовательно", "tổng", "共", "一共", "合計", "總共",
 )  # fmt: skip
 _LINK = re.compile(
     r"(?P<to>[^\n:=?.。{}\[('\"]{0,50}?)(?P<link>:+|=+>?|[-=]+>|[→⇒➜➔⟹]|\|| - | \u2013 | — |"
-    r"(?<!\w)(?:is|are|was|be|ist|lautet|beträgt|est|es|é|è|és|jest|adalah|är|er|equals|to|"
+    r"(?<!\w)(?:is|are|was|be|ist|lautet|beträgt|est|es|é|è|és|jest|adalah|är|er|equals|"
     r"remains)(?!\w)|"
-    r"应?该?(?:是|为|選|选)|は|が|은|는|это|равен|равно|составляет|هو|هي|है)",
+    r"应?该?(?:是|为|選|选)|は|が|은|는|là|คือ|это|равен|равно|составляет|هو|هي|है)",
     re.IGNORECASE,
 )
 _EMPTY = re.compile(r"[\s:*_$`\"'“‘>→⇒|=\\\[({（「]*")
 _ONLY_LAYOUT = re.compile(r"[\s*_$`|#\-\\\[\](){}:>=]*(?:json|python|text|latex)?[\s`]*")
 _CLAUSE_END = re.compile(
     r"(?<![\d\W])[.](?=\s|$|[*\"'<)])|(?<=[\d)}\]$*\"'%])\.(?=\s|$|[*<])|[。；;](?=\s|\D|$)|"
-    r"(?<=\w)[!?](?=\s|$)|<eoa>|<\|?e[no]"
+    r"(?<=\w)[!?](?=\s|$)|<eoa>|<\|?e[no]|\s\((?:confidence|certainty|conf\.|probability)"
 )
 _PLURAL = re.compile(r"(?:e?s|ed|ing|en)\b")
 _VERBAL = re.compile(r"(?:\bto|\bcan(?:not)?|\bwill|'ll|’ll|\bplease|\bmust|\bshould|not|n't|need to) $")

@@ -16,6 +16,10 @@ _IGNORED = re.compile(
     r"\^\s*\{?\s*\\circ\s*\}?|\\degree(?![A-Za-z])|"
     r"\{(?=,\})|(?<=,)\}(?=\d)"
 )
+_TAG = re.compile(
+    r"</?(?:b|i|u|p|em|strong|span|div|br|code|li|td|tr|font|center|h[1-6]|mark)(?:\s[^<>]{0,80})?/?>",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w+")
 
 
@@ -39,6 +43,8 @@ def unwrapped(span: str) -> str:
         )
     if "{," in span:
         span = span.replace("{,}", ",")
+    if "<" in span and ">" in span:
+        span = _TAG.sub("", span)
     for mark in ("**", "__", "`"):
         span = span.replace(mark, "")
     return span.strip()

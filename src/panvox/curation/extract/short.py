@@ -13,6 +13,8 @@ from panvox.curation.extract.readings import LONGEST, SHORT, Extract, Reading, f
 
 _WORD = re.compile(r"\w+")
 _COPULA = re.compile(r"\s(?:is|are|was|were|ist|sind|est|es|é|è)\s(?:called |named |the )?", re.IGNORECASE)
+_LABEL = re.compile(r"\A(?:a|ans)\s{0,3}[:=]\s{0,3}(?=\S)", re.IGNORECASE)
+_FENCE = re.compile(r"\A```\w*[ \t]*\n?|\n?```\Z")
 _STRONG = re.compile(r"[\s\"'“(]*\*\*([^*\n]{1,80})\*\*")
 _ASIDE = re.compile(
     r",? (?:which|who|where|because|since|although|but|as (?:it|he|she|they|this|the))\b|"
@@ -23,6 +25,9 @@ _POINTS = re.compile(r"[:：=→⇒>|]")
 
 def short_answer(text: str, asked: Asked) -> Reading | None:
     """A marked answer, a short text as it stands, a sentence that repeats the question, or a short line."""
+    if text.startswith("```"):
+        text = _FENCE.sub("", text).strip()
+    text = _LABEL.sub("", text, count=1)
     found = first_read((mark for mark in marks(text, asked) if mark.rule != "result"), canonical_short)
     if found is not None:
         return found

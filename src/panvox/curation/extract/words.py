@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from panvox.curation.extract.markup import bare
 
@@ -19,12 +20,17 @@ _NO = (  # noqa: SIM905 - as above
 _SIDE = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
 _FIRST = re.compile(r"[^\W_]+")
 _HAN = sorted((word for word in _SIDE if not word.isascii() and word[0] >= "\u3000"), key=len, reverse=True)
+_AFTERTHOUGHT = re.compile(
+    r"\s+(?:is|would be) (?:the |my )?(?:(?:final |correct |right )?answer|correct|right)\W*$", re.IGNORECASE
+)
 _ARTICLE = re.compile(r"^(?:the|a|an|der|die|das|le|la|les|el|los|las|il|lo|o|os)\s+(?=\S)")
 
 
 _PREAMBLE = re.compile(
     r"^(?:(?:so|thus|therefore|hence|ok|okay|well|sure|i (?:think|believe|"
-    r"would say)(?: that)?|it(?: is|['’]s)|that(?: is|['’]s)|"
+    r"would say)(?: that)?|it(?: is|['’]s| must be| would be)|"
+    r"that(?: is|['’]s)|(?:that|this|which) (?:gives|leaves)(?: us)?|we (?:have|get|can conclude)(?: that)?|"
+    r"i(?:['’]d| would) (?:go with|pick|choose)|my (?:guess|pick|choice) is|(?:the )?result comes out to|"
     r"also|donc|es ist|c['’]est|entonces|portanto|因此|所以)[\s,，:]+)+(?:that |called |named )?(?=\S)",
     re.IGNORECASE,
 )
@@ -32,7 +38,7 @@ _PREAMBLE = re.compile(
 
 def without_preamble(span: str) -> str:
     """A span without the words that only lead up to an answer: `Paris.` of `So it's Paris.`."""
-    return _PREAMBLE.sub("", span.lstrip(), count=1) or span
+    return _PREAMBLE.sub("", span.lstrip(" \t\n∴⇒→~>"), count=1) or span
 
 
 def polarity(span: str) -> bool | None:
@@ -47,6 +53,17 @@ def polarity(span: str) -> bool | None:
 
 
 def phrase(span: str) -> str:
-    """A short answer in words: lower case, single spaces, without article and layout."""
-    words = " ".join(bare(without_preamble(span)).casefold().replace("’", "'").split())
-    return _ARTICLE.sub("", words)
+    """A short answer in words: lower case, single spaces, without article, layout and signs around it."""
+    text = _AFTERTHOUGHT.sub("", bare(without_preamble(span)))
+    words = " ".join(text.casefold().replace("’", "'").split())
+    return _ARTICLE.sub("", _without_signs(words)) or words
+
+
+def _without_signs(text: str) -> str:
+    """`text` without signs at its edges, but for those that belong to names and amounts: C++, $5, 20%."""
+    begin, end = 0, len(text)
+    while begin < end and unicodedata.category(text[begin])[0] in "PSZ" and text[begin] not in ".$€£+-#@":
+        begin += 1
+    while begin < end and unicodedata.category(text[end - 1])[0] in "PSZ" and text[end - 1] not in "+#%°'":
+        end -= 1
+    return text[begin:end]
