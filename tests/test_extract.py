@@ -109,11 +109,10 @@ def test_options_may_have_numbers_or_no_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "prompt", [EGGS, "I met A. Smith and B. Jones there.", r"$\frac{1}{(a - b)(a - c)}$", ""]
+    "prompt", [EGGS, "I met A. Smith there.", r"$\frac{1}{(a - b)(a - c)}$", "f(A, B)", ""]
 )
 def test_letters_in_a_text_are_no_options(prompt: str) -> None:
-    assert len(listed(prompt)) <= 2 or not listed(prompt)
-    assert infer(EGGS) is Expect.NUMBER
+    assert listed(prompt) == ()
 
 
 # --- what of a text is the answer ---
