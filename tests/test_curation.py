@@ -1,21 +1,17 @@
-"""From texts to a verdict: what counts as one answer, and how votes are counted."""
+"""From answers to a verdict: how votes are counted."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from io import TextIOWrapper
-from pathlib import Path
+from collections.abc import Sequence
 from random import Random
 from typing import ClassVar
 
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.curation import Curator, Expect, Method, Rules, extract
+from panvox.curation import Curator, Expect, Method, Rules
 from panvox.curation.centre import most_central, words
 from panvox.curation.gathering import Gatherings, Landed
 from panvox.curation.grouping import Grouping
@@ -27,69 +23,6 @@ from panvox.verdicts import Verdict
 
 CAPITAL = "What is the capital of France?"
 EGGS = "How many eggs has she left?"
-CHOICE = "Which one is prime?\nA. 4\nB. 7\nC. 9"
-
-
-@pytest.mark.parametrize(
-    ("question", "text", "key"),
-    [
-        (CAPITAL, "Paris", "paris"),
-        (CAPITAL, "**Paris**.", "paris"),
-        (CAPITAL, "The capital of France is Paris.", "paris"),
-        (
-            CAPITAL,
-            "The capital of France is Paris. It lies on the Seine and has two million people.",
-            "paris",
-        ),
-        (EGGS, "16 - 3 - 4 = 9, so she has 9 eggs.", "9"),
-        (EGGS, "She started with 16.\n\nFinal answer: **1,200.0** eggs", "1200"),
-        (EGGS, '{"reasoning": "…", "answer": "$1200"}', "1200"),
-        (EGGS, '{"reasoning": "a "quote" inside", "answer": 18.50', "18.5"),
-        (EGGS, r"Thus \boxed{\frac{3}{4}}", "0.75"),
-        (EGGS, "reasoning 3\n#### 42", "42"),
-        (EGGS, "<answer> 42 </answer>", "42"),
-        (EGGS, "-12", "-12"),
-        (CHOICE, "B", "B"),
-        (CHOICE, "(B) 7 is prime.", "B"),
-        (CHOICE, "4 is even. The answer is (B).", "B"),
-        (CHOICE, "Let us see.\n[正确答案]B<eoa>", "B"),
-        (CHOICE, "Because of that.\n**B. 7**", "B"),
-    ],
-)
-def test_the_final_answer_is_read_in_the_form_that_models_give_it(question: str, text: str, key: str) -> None:
-    found = extract(text, question)
-    assert found is not None
-    assert found.key == key
-
-
-@pytest.mark.parametrize(
-    ("question", "text"),
-    [
-        (CAPITAL, ""),
-        (
-            CAPITAL,
-            "I would rather talk about the weather in the south, which was lovely all through last summer.",
-        ),
-        (CHOICE, "I am not sure which one it is."),
-        (
-            EGGS,
-            "There is no way to tell from what you wrote, since nothing is said about the hens or the cook.",
-        ),
-    ],
-)
-def test_where_no_final_answer_can_be_read_none_is_invented(question: str, text: str) -> None:
-    assert extract(text, question) is None
-
-
-@given(st.text(), st.text())
-def test_any_text_can_be_read(text: str, question: str) -> None:
-    found = extract(text, question)
-    assert found is None or found.key
-
-
-@given(st.text(alphabet='{}"\\answer: boxed()1,.', max_size=40).map(lambda piece: piece * 300))
-def test_reading_takes_time_in_proportion_to_the_text(text: str) -> None:
-    extract(text, EGGS)
 
 
 # --- votes ---
@@ -481,26 +414,3 @@ def test_free_texts_have_a_best_one_though_no_two_are_equal() -> None:
         [*twins, *(outcome(str(i), t) for i, t in enumerate(texts[:-1]))],
     )
     assert again.best in {"0", "1", "2", "3"}
-
-
-# --- recorded answers of real models ---
-
-
-def rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open("rb") as file:
-        for line in TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf8"):
-            yield json.loads(line)
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(("name", "read"), [("gsm8k", 0.97), ("math_l5", 0.92), ("mmlu_pro", 0.96)])
-def test_recorded_answers_of_real_models_are_read_as_their_truth_is_written(
-    recorded: Path, name: str, read: float
-) -> None:
-    questions = {row["prompt_id"]: row["prompt"] for row in rows(recorded / name / "prompts.jsonl.zst")}
-    seen: Counter[bool] = Counter()
-    for number, row in enumerate(rows(recorded / name / "responses.jsonl.zst")):
-        if number % 10 == 0 and row["norm"]:
-            found = extract(row["text"], questions[row["prompt_id"]])
-            seen[(found.key if found else None) == row["norm"].removeprefix("S:")] += 1
-    assert seen[True] / seen.total() >= read

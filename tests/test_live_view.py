@@ -441,7 +441,7 @@ def test_samples_of_one_model_are_one_voice_and_the_reader_hears_how_to_add_more
     outcomes = [answered(f"local/tiny#{n}", "It is Canberra.", lineage="tiny") for n in range(1, 6)]
     _, err = told(*ended_turn(*outcomes))
     assert "5 samples of one model: one voice, not a vote" in err
-    assert "5 of 5 say It is Canberra · 5 of 5 samples answered" in err
+    assert "5 of 5 say Canberra · 5 of 5 samples answered" in err
     assert "OPENAI_API_KEY" in err
     assert "panvox init" in err
     assert "Consensus" not in err
