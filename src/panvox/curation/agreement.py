@@ -25,15 +25,23 @@ EXPONENT = 12.0
 """Power of agreement that a vote counts. Agreement spreads less than strength does: those who are nearly
 always right meet many who are not."""
 
+PSEUDO = 200.0
+"""Comparisons that the mean agreement of all is worth: what few say of each other is mostly noise."""
+
 _COMMON = 5
 _LEAST = 1e-6
 
 
 def reliabilities(table: Table, agreed: Agreement, circle: Ints) -> Floats:
-    """How far each voter agrees with the reliable ones beyond chance, times how often it answers; 0 to 1."""
+    """How far each voter agrees with the reliable ones beyond chance, times how often it answers; 0 to 1.
+
+    Shrunk towards the mean of all, which is worth `PSEUDO` comparisons.
+    """
     apart = (circle[:, None] != circle[None]) & (agreed.common >= _COMMON)
     beyond = np.where(apart, agreed.same - agreed.chance, 0.0)
-    rate = table.answered.sum(axis=0) / np.maximum(table.asked.sum(axis=0), 1)
+    given = table.asked.sum(axis=0)
+    rate = table.answered.sum(axis=0) / np.maximum(given, 1)
+    worth = PSEUDO / max(len(np.unique(circle)) - 1, 1)
     voice = 1.0 / np.bincount(circle, minlength=len(circle))[circle]
     trust = np.ones(len(table.voters))
     found = trust
@@ -41,6 +49,7 @@ def reliabilities(table: Table, agreed: Agreement, circle: Ints) -> Floats:
         heard = apart * (trust * voice)[None]
         found = (beyond * heard).sum(axis=1) / np.maximum(heard.sum(axis=1), 1e-12)
         found = np.maximum(found, _LEAST) * rate
+        found = (found * given + found.mean() * worth) / (given + worth)
         trust = (found / max(found.max(), _LEAST)) ** SHARPNESS
     return np.asarray(found)
 

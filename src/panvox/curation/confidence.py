@@ -10,9 +10,6 @@ from panvox.curation.weights import Calibration
 EDGE = 1e-4
 """Posteriors are kept this far from 0 and 1."""
 
-SHARE_SLOPE = 1.0
-SHARE_SHIFT = 0.0
-
 
 def calibrated(calibration: Calibration, posterior: float) -> float:
     """The probability that the leading answer is right, given its part of the posterior."""
@@ -34,9 +31,10 @@ def confidence_of(calibration: Calibration, votes: Mapping[int, float], leader: 
     return rest * powers.get(group, 0.0) / others if others > 0 else 0.0
 
 
-def share_confidence(leading: float, share: float, *, leads: bool) -> float:
-    """Confidence where nothing was learnt, from the leading group's share and that of the one asked for."""
-    sure = min(max(leading, EDGE), 1 - EDGE)
-    odds = SHARE_SLOPE * math.log(sure / (1 - sure)) + SHARE_SHIFT
-    found = 1 / (1 + math.exp(-odds))
-    return found if leads else (1 - found) * share / max(1 - leading, EDGE)
+def share_confidence(share: float, effective: float) -> float:
+    """Confidence in a group with a `share` of the votes where nothing was learnt.
+
+    Its share, with one more vote of the usual weight against all. `effective` is how many
+    votes of equal weight there are. It is not calibrated: where many err alike it is too high.
+    """
+    return share * effective / (effective + 1)

@@ -98,7 +98,7 @@ def _from_agreement(task: Expect, table: Table, circle: Ints, reliable: Floats) 
     )
     return TaskWeights(
         task=task,
-        basis=f"agreement of {table.polls} unlabelled prompts",
+        basis=f"agreement of {table.polls} unlabelled prompt{'s' * (table.polls > 1)}",
         method="agreement",
         weights=_named(table, np.maximum(weights, LEAST)),
         strengths=_named(table, found),
@@ -280,7 +280,7 @@ def _named(table: Table, values: Floats) -> dict[str, float]:
 
 def _weak_half(values: Floats) -> float:
     """The mean of the lower half: what is expected of a voter of whom nothing is known."""
-    return float(np.sort(values)[: (len(values) + 1) // 2].mean())
+    return max(LEAST, float(np.sort(values)[: (len(values) + 1) // 2].mean()))
 
 
 def _circles(table: Table, circle: Ints) -> tuple[tuple[str, ...], ...]:

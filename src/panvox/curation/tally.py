@@ -205,16 +205,14 @@ class Tally:
         """The probability that `group` is right, None where nobody has voted.
 
         Where it was learnt from labels, the calibrated posterior; see `panvox.curation.confidence` for both
-        forms. What the leading group leaves is shared among the others by their votes.
+        forms.
         """
         leader, group, total = self.leader, self._one(group), self.total
         if leader is None or total <= _EPSILON:
             return None
         calibration = self._learnt.calibration if self._learnt else None
         if calibration is None:
-            return share_confidence(
-                self.votes(leader) / total, self.votes(group) / total, leads=group == leader
-            )
+            return share_confidence(self.votes(group) / total, self._kish())
         return confidence_of(calibration, self._votes, leader, group)
 
     @property
