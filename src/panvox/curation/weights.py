@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -9,12 +10,85 @@ import msgspec
 from panvox.curation.expect import Expect
 
 
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How often a voter was right among the prompts it was asked; feedback counts less as it ages."""
+
+    right: float
+    asked: float
+
+
+class Power(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One term of the curve that makes weights of strengths: `factor` · strength^`exponent`."""
+
+    exponent: float
+    factor: float
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How votes become the probability that the leading answer is right.
+
+    The posterior p of the leading answer is its part of the sum of exp(`scale` · votes) over all groups; what
+    is right in fact follows the beta calibration of Kull, Silva Filho and Flach (AISTATS 2017): logit =
+    `shift` + `low` · ln p - `high` · ln(1 - p). `none` is how often nobody was right where the leading answer
+    was wrong; `polls` is the number of prompts that it was learnt from.
+    """
+
+    scale: float
+    low: float = 1.0
+    high: float = 1.0
+    shift: float = 0.0
+    none: float = 0.0
+    polls: int = 0
+
+
 class TaskWeights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was learnt for one kind of task: a weight for each voter; 1 for those it does not name."""
+    """What was learnt for one kind of task. The strongest voter has about one vote.
+
+    - `basis` is a sentence on what it rests on, `method` one word for how weights were made.
+    - `weights` are votes, `strengths` estimated probabilities of being right, `records` what was counted.
+    - `unseen` is the weight of a voter that is not named, `unseen_strength` its strength.
+    - `curve` makes weights of strengths (see `weight_of`); `beyond` is what agreement and a conditional logit
+      added to it, or took away.
+    - `copies` are groups of voters whose answers coincide far beyond what strength explains: each group
+      shares one vote. `correlation` is the mean correlation of being right between voters.
+    - `labels` counts prompts with known truth, `polls` all prompts.
+    - `heard` is the time of the last feedback, in seconds since 1970.
+    """
 
     task: Expect
     basis: str = ""
+    method: str = ""
     weights: dict[str, float] = {}
+    strengths: dict[str, float] = {}
+    records: dict[str, Record] = {}
+    unseen: float = 1.0
+    unseen_strength: float | None = None
+    curve: tuple[Power, ...] = ()
+    beyond: dict[str, float] = {}
+    copies: tuple[tuple[str, ...], ...] = ()
+    correlation: float = 0.0
+    calibration: Calibration | None = None
+    labels: int = 0
+    polls: int = 0
+    heard: float | None = None
+
+    def weight(self, voter: str) -> float:
+        """The votes of `voter`, whether it is named or not."""
+        return self.weights.get(voter, self.unseen)
+
+    def strength(self, voter: str) -> float | None:
+        """The estimated probability that `voter` is right, None where nothing is known."""
+        return self.strengths.get(voter, self.unseen_strength)
+
+    def weight_of(self, strength: float) -> float | None:
+        """What the curve makes of a strength; None where there is no curve. At least `LEAST`."""
+        if not self.curve:
+            return None
+        return max(LEAST, math.fsum(term.factor * strength**term.exponent for term in self.curve))
+
+
+LEAST = 1e-6
+"""The smallest weight: a voter that was never right still decides where nobody else has an answer."""
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,304 @@
+"""What polls tell of those who answered them: strengths, weights, copies, and how sure a vote may be.
+
+polls ─► table ─► copies ─┬─► labels enough:  strengths ─► curve ─► logit ─► the best by cross-validation
+                          └─► else:           agreement ─► power
+                                                                    └─► weights and calibration, as data
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+
+from panvox.curation import agreement, logit, power
+from panvox.curation.ballots import Poll
+from panvox.curation.calibration import learn_calibration
+from panvox.curation.copies import agreement as pairs
+from panvox.curation.copies import near_copies
+from panvox.curation.expect import Expect
+from panvox.curation.table import Bools, Floats, Ints, Table, tabulate
+from panvox.curation.weights import LEAST, Power, Record, TaskWeights, Weights
+
+FEWEST_LABELS = 8
+"""Prompts with known truth from which on labels decide; with fewer, agreement does."""
+
+FOLDS = 5
+
+FEWEST_PUBLISHED = 4
+"""Voters with labels and a published strength that a line through them needs."""
+
+_RANGE = (0.02, 0.98)
+
+_WORTHLESS = 1e-3
+"""Log-odds of a vote where nobody's answers say anything about what is right."""
+
+Prior = Callable[[str], float | None]
+
+
+def nobody_knows(voter: str) -> float | None:
+    """The published strength of nobody."""
+    return None
+
+
+def learn_all(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = True) -> Weights:
+    """What `learn` makes of the polls of each kind of task."""
+    by_task: dict[Expect, list[Poll]] = defaultdict(list)
+    for poll in polls:
+        by_task[poll.task].append(poll)
+    return Weights(tasks={task: learn(some, prior=prior, labels=labels) for task, some in by_task.items()})
+
+
+def learn(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = True) -> TaskWeights:
+    """Weights for the kind of task that all `polls` have.
+
+    `prior` tells a voter's published strength (0 to 1). With `labels` false, known truth is not looked at.
+    Deterministic. Raises `ValueError` where there is no poll, or where polls are of several kinds.
+    """
+    tasks = {poll.task for poll in polls}
+    if len(tasks) != 1:
+        raise ValueError(f"learn needs polls of one kind of task, not {len(tasks)}; learn_all takes several")
+    task = tasks.pop()
+    if not labels:
+        polls = [msgspec.structs.replace(poll, truth=None) for poll in polls]
+    table = tabulate(polls)
+    if not table.polls:
+        return TaskWeights(task=task, basis="one vote a lineage", method="even")
+    agreed = pairs(table)
+    circle = near_copies(table, agreed)
+    table = sharing(table, circle)
+    reliable = agreement.reliabilities(table, agreed, circle)
+    if table.labelled.sum() >= FEWEST_LABELS:
+        return _from_labels(task, table, circle, reliable, prior)
+    return _from_agreement(task, table, circle, reliable)
+
+
+def sharing(table: Table, circle: Ints) -> Table:
+    """The table in which the voters of each circle that answered a poll share one vote."""
+    if len(np.unique(circle)) == len(circle):
+        return table
+    heard = np.zeros((table.polls, len(circle)))
+    for number in np.unique(circle):
+        members = circle == number
+        heard[:, members] = table.answered[:, members].sum(axis=1, keepdims=True)
+    return replace(table, part=table.part / heard[table.poll[table.candidate], table.voter])
+
+
+def _from_agreement(task: Expect, table: Table, circle: Ints, reliable: Floats) -> TaskWeights:
+    highest = float(reliable.max())
+    weights = (reliable / highest) ** agreement.EXPONENT
+    found = agreement.agreeing(table, weights, circle)
+    likeness = table.scores(weights)
+    won = np.zeros_like(table.correct)
+    np.add.at(
+        won, (table.poll[table.candidate], table.voter), table.leaders(likeness)[table.candidate] * table.part
+    )
+    return TaskWeights(
+        task=task,
+        basis=f"agreement of {table.polls} unlabelled prompt{'s' * (table.polls > 1)}",
+        method="agreement",
+        weights=_named(table, np.maximum(weights, LEAST)),
+        strengths=_named(table, found),
+        unseen=_weak_half(weights),
+        unseen_strength=_weak_half(found),
+        copies=_circles(table, circle),
+        correlation=_correlation(table, won, weights),
+        polls=table.polls,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Strengths by labels, the factors of the curve, and weights in log-odds by name of method."""
+
+    strength: Floats
+    factors: Floats
+    curve: Floats
+    weights: dict[str, Floats]
+
+
+def _fit(table: Table, prior: Floats, reliable: Floats) -> _Fit:
+    strength, without = power.strengths(table, prior)
+    factors, agreeing = power.fit_curve(table, without, reliable)
+    curve = power.along(factors, power.EXPONENTS, strength)
+    together = curve + power.along(agreeing, power.AGREEMENT, reliable)
+    if together.max() < _WORTHLESS:
+        together = np.full(len(strength), _WORTHLESS)
+    weights = {"power": together, "best": _best_first(strength, together)}
+    for pull, fitted in zip(logit.PULLS, logit.path(table, together), strict=True):
+        weights[f"logit {pull:g}"] = fitted
+    return _Fit(strength, factors, curve, weights)
+
+
+def _best_first(strength: Floats, curve: Floats) -> Floats:
+    """The best alone, and where it has no answer the next best; worth what the best is by the curve."""
+    order = np.argsort(-strength, kind="stable")
+    weights = np.zeros(len(strength))
+    weights[order] = curve.max() * np.maximum(0.5 ** np.arange(len(order)), LEAST)
+    return weights
+
+
+def _from_labels(task: Expect, table: Table, circle: Ints, reliable: Floats, published: Prior) -> TaskWeights:
+    prior = prior_means(table, published)
+    fold = _folds(table)
+    held_out = {name: np.zeros(len(table.poll)) for name in _names()}
+    for number in range(FOLDS):
+        fitted = _fit(_only(table, fold != number), prior, reliable)
+        here = fold[table.poll] == number
+        for name, weights in fitted.weights.items():
+            held_out[name][here] = table.scores(weights)[here]
+    method = choose(table, held_out)
+    final = _fit(table, prior, reliable)
+    return _described(task, table, circle, final, method, held_out[method])
+
+
+def _names() -> tuple[str, ...]:
+    return ("power", "best", *(f"logit {pull:g}" for pull in logit.PULLS))
+
+
+def prior_means(table: Table, published: Prior) -> Floats:
+    """What is expected of each voter's strength before its own labels count.
+
+    The mean of all, moved along a straight line through published strengths, where there are some. The line
+    is a ridge regression, pulled towards flat as if by one voter that departs as far as they do on average.
+    """
+    counted = table.counted
+    asked = counted.sum(axis=0)
+    right = np.where(counted, table.correct, 0.0).sum(axis=0)
+    mean = float(right.sum() / max(asked.sum(), 1))
+    told = np.array([np.nan if (value := published(name)) is None else value for name in table.voters])
+    known = ~np.isnan(told) & (asked > 0)
+    if known.sum() < FEWEST_PUBLISHED:
+        return np.full(len(table.voters), np.clip(mean, *_RANGE))
+    apart = np.where(np.isnan(told), 0.0, told - told[known].mean())
+    rate = right[known] / asked[known]
+    square = float((apart[known] ** 2).sum())
+    slope = float((apart[known] * (rate - rate.mean())).sum()) / (square * (1 + 1 / known.sum()) + 1e-9)
+    return np.asarray(np.clip(np.where(np.isnan(told), mean, rate.mean() + slope * apart), *_RANGE))
+
+
+def _folds(table: Table) -> Ints:
+    """For each poll the fold in which it is held out, unlabelled ones in none (-1)."""
+    fold = np.full(table.polls, -1)
+    polls = np.flatnonzero(table.labelled)
+    fold[polls] = np.random.default_rng(0).permutation(len(polls)) % FOLDS
+    return fold
+
+
+def _only(table: Table, kept: Bools) -> Table:
+    """The table in which only the labels of `kept` polls are known."""
+    labelled = table.labelled & kept
+    return replace(table, labelled=labelled, right=table.right & labelled[table.poll])
+
+
+def choose(table: Table, held_out: dict[str, Floats]) -> str:
+    """The name of the scores that predict best where they were held out.
+
+    By likelihood, and the simplest within one standard error of the likeliest. The best alone, with stand-
+    ins, is taken where it is right more often than that by more than two.
+    """
+    polls = table.labelled & table.solvable()
+    losses = {name: _losses(table, scores)[polls] for name, scores in held_out.items() if name != "best"}
+    likeliest = min(losses, key=lambda name: float(losses[name].sum()))
+    chosen = likeliest
+    for name, loss in losses.items():
+        if _within_noise(loss - losses[likeliest]):
+            chosen = name
+            break
+    more = (table.hits(held_out["best"]) - table.hits(held_out[chosen]))[table.labelled]
+    return "best" if more.sum() > 0 and not _within_noise(more, errors=2) else chosen
+
+
+def _losses(table: Table, scores: Floats) -> Floats:
+    return -np.log(np.maximum(table.sums(table.posterior(scores) * table.right), 1e-6))
+
+
+def _within_noise(differences: Floats, *, errors: float = 1) -> bool:
+    """Whether the sum of paired differences is within so many standard errors of 0."""
+    noise = np.sqrt(len(differences)) * differences.std()
+    return bool(abs(differences.sum()) <= errors * noise + 1e-12)
+
+
+def _described(
+    task: Expect, table: Table, circle: Ints, fit: _Fit, method: str, held_out: Floats
+) -> TaskWeights:
+    log_odds = fit.weights[method]
+    unit = float(log_odds.max())
+    weights = np.maximum(log_odds / unit, LEAST)
+    labels = int(table.labelled.sum())
+    counted = table.counted
+    right = np.where(counted, table.correct, 0.0)
+    curve = power.powers(fit.factors, float(fit.strength.max()), unit)
+    return TaskWeights(
+        task=task,
+        basis=_sentence(method, fit, curve, labels),
+        method=method.split(maxsplit=1)[0],
+        weights=_named(table, weights),
+        strengths=_named(table, fit.strength),
+        records={
+            name: Record(float(r), float(n))
+            for name, r, n in zip(table.voters, right.sum(axis=0), counted.sum(axis=0), strict=True)
+        },
+        unseen=_weak_half(weights),
+        unseen_strength=_weak_half(fit.strength),
+        curve=curve,
+        beyond=_named(table, (log_odds - fit.curve) / unit),
+        copies=_circles(table, circle),
+        correlation=_correlation(table, right, weights),
+        calibration=learn_calibration(table, held_out, scale=unit),
+        labels=labels,
+        polls=table.polls,
+    )
+
+
+def _sentence(method: str, fit: _Fit, curve: tuple[Power, ...], labels: int) -> str:
+    if method == "best":
+        return f"the best of {labels} labelled prompts, the next best where it has no answer"
+    power_word = _power_word(fit, curve)
+    if method == "power":
+        return f"{power_word} of {labels} labelled prompts"
+    return f"conditional logit of {labels} labelled prompts, around {power_word}"
+
+
+def _power_word(fit: _Fit, curve: tuple[Power, ...]) -> str:
+    """The one power that is as steep as the curve at the strongest, and agreement where it counts more."""
+    high = float(fit.strength.max())
+    parts = [(term.exponent, term.factor * high**term.exponent) for term in curve]
+    from_strength = sum(part for _, part in parts)
+    if 2 * float(fit.curve.max()) < float(fit.weights["power"].max()):
+        return "agreement and accuracy"
+    steep = sum(exponent * part for exponent, part in parts) / from_strength
+    return f"accuracy^{steep:.1f}"
+
+
+def _named(table: Table, values: Floats) -> dict[str, float]:
+    return {name: float(f"{value:.6g}") for name, value in zip(table.voters, values, strict=True)}
+
+
+def _weak_half(values: Floats) -> float:
+    """The mean of the lower half: what is expected of a voter of whom nothing is known."""
+    return max(LEAST, float(np.sort(values)[: (len(values) + 1) // 2].mean()))
+
+
+def _circles(table: Table, circle: Ints) -> tuple[tuple[str, ...], ...]:
+    groups: dict[int, list[str]] = defaultdict(list)
+    for name, number in zip(table.voters, circle.tolist(), strict=True):
+        groups[number].append(name)
+    return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+
+def _correlation(table: Table, right: Floats, weights: Floats) -> float:
+    """The mean correlation of being right, over pairs of voters by the product of their weights."""
+    centred = right - right.mean(axis=0)
+    spread = centred.std(axis=0)
+    use = spread > 1e-9
+    if use.sum() < 2:
+        return 0.0
+    scaled = centred[:, use] / spread[use]
+    correlations = scaled.T @ scaled / len(scaled)
+    both = np.outer(weights[use], weights[use])
+    np.fill_diagonal(both, 0.0)
+    return float(np.clip((correlations * both).sum() / max(both.sum(), 1e-12), 0.0, 1.0))
