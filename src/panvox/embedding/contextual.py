@@ -6,9 +6,9 @@ onnxruntime computes. Dozens of texts a second: for close calls, not for every a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from panvox.embedding.files import NotInstalled, data_of
 from panvox.embedding.lengths import of_unit_length
@@ -30,12 +30,22 @@ BATCH = 16
 _INSTALL = "panvox[meaning]"
 
 
+class Session(Protocol):
+    """What computes; the part of onnxruntime's `InferenceSession` that is used."""
+
+    def run(
+        self, output_names: None, input_feed: Mapping[str, NDArray[np.int64]]
+    ) -> Sequence[NDArray[np.float32]]:
+        """What comes out of the model for `input_feed`."""
+        ...
+
+
 class ContextualEmbedder:
     """An `Embedder` with a model; `load` finds the one that comes with the extra `meaning`."""
 
     name = "minilm/all-MiniLM-L6-v2-int8"
 
-    def __init__(self, session: Any, tokenizer: Tokenizer) -> None:
+    def __init__(self, session: Session, tokenizer: Tokenizer) -> None:
         self._session = session
         self._tokenizer = tokenizer
 
@@ -80,7 +90,7 @@ class ContextualEmbedder:
         return of_unit_length(total)
 
 
-def _session(weights: Path, threads: int) -> Any:
+def _session(weights: Path, threads: int) -> Session:
     try:
         import onnxruntime  # noqa: PLC0415 - loaded with the model
     except ImportError as error:
@@ -91,7 +101,8 @@ def _session(weights: Path, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+    session: Session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+    return session
 
 
 def _tokenizer(path: Path) -> Tokenizer:
