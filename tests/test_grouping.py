@@ -1,11 +1,10 @@
-"""Answers that say the same share a group, those that do not never do, and what cannot be told stays apart."""
+"""Answers that say the same share a group, those that do not never do, and what is unclear stays apart."""
 
 from __future__ import annotations
 
 import io
 import itertools
 import json
-import random
 import re
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -140,8 +139,10 @@ def test_any_text_has_a_group(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["no " * 400_000, "1" * 1_000_000, "'" * 500_000, "不" * 500_000, "**" * 500_000, "." * 900_000, "A. " * 300_000]
-)  # fmt: skip
+    "text",
+    ["no " * 400_000, "1" * 10**6, "'" * 10**6, "不" * 10**6, "**" * 10**6, "." * 10**6, "A. " * 300_000],
+    ids=lambda text: text[:3],
+)
 def test_megabytes_are_read_in_part(text: str) -> None:
     assert grouped([text, text + "x", "Paris"], question=text)[0] == 0
     assert len(claim_of(text).words) <= EXCERPT
@@ -294,9 +295,9 @@ class Counting:
 
 def test_close_calls_are_decided_by_the_better_embedder_on_few_texts() -> None:
     closer = Counting()
-    nouns = "ant bee cow dog eel fly gnu hen ibex jay kite lynx mole newt owl pig quail rat seal toad".split()
+    nouns = ["ant", "bee", "cow", "dog", "eel", "fly"]
     texts = [
-        f"The {a} sleeps beneath the old {b} near our {c}" for a, b, c in itertools.permutations(nouns[:6], 3)
+        f"The {a} sleeps beneath the old {b} near our {c}" for a, b, c in itertools.permutations(nouns, 3)
     ]
     merges, grouping = settled(texts, "Paris", closer=closer)
     assert 0 < closer.read <= CLOSEST
@@ -331,6 +332,8 @@ def test_the_nearest_rows_come_first(points: list[tuple[float, float]]) -> None:
 
 # --- recorded answers --------------------------------------------------------------------------------
 
+Labelled = tuple[tuple[int, str], tuple[int, str]]
+
 TOLD = {
     "ae424": ("steinmeier", "scholz", "merkel", "gauck"),
     "ae332": ("pacific", "atlantic"),
@@ -353,7 +356,7 @@ def rows_of(path: Path) -> Iterable[dict[str, str]]:
 
 
 def recorded_pairs(recorded: Path, wanted: Callable[[str], bool]) -> tuple[int, int, int]:
-    """Pairs of recorded answers of up to 300 characters: rightly together, wrongly apart, wrongly together."""
+    """Pairs of recorded answers: rightly together, wrongly apart, wrongly together."""
     folder = recorded / "alpaca_eval"
     questions = {row["prompt_id"]: row["prompt"] for row in rows_of(folder / "prompts.jsonl.zst")}
     texts: dict[str, set[str]] = {prompt: set() for prompt in TOLD if wanted(prompt)}
@@ -364,12 +367,17 @@ def recorded_pairs(recorded: Path, wanted: Callable[[str], bool]) -> tuple[int, 
     for prompt, said in texts.items():
         labelled = [(labels[0], text) for text in sorted(said) if len(labels := labels_of(prompt, text)) == 1]
         pairs = list(itertools.combinations(labelled, 2))
-        for (label, one), (other_label, other) in random.Random(1).sample(pairs, min(200, len(pairs))):
+        for (label, one), (other_label, other) in chosen(pairs):
             first, second = grouped([one, other], question=questions[prompt])
             right += first == second and label == other_label
             missed += first != second and label == other_label
             wrong += first == second and label != other_label
     return right, missed, wrong
+
+
+def chosen(pairs: list[Labelled]) -> list[Labelled]:
+    """The same 200 whenever it is asked, spread evenly."""
+    return pairs[:: max(1, len(pairs) // 200)]
 
 
 def labels_of(prompt: str, text: str) -> list[int]:

@@ -175,6 +175,14 @@ def _contrary(word: str, claim: Claim, among: Collection[str] | None = None) -> 
     return pole is not None and (pole[0], -pole[1]) in claim.poles
 
 
+def contrary_words(one: str, other: str) -> bool:
+    """Whether two stems are opposites, by their spelling or by the list."""
+    pole, its = vocabulary.POLES.get(one), vocabulary.POLES.get(other)
+    return other in _contraries(one) or (
+        pole is not None and its is not None and pole[0] == its[0] and pole[1] != its[1]
+    )
+
+
 _PREFIXES = ("un", "in", "im", "il", "ir", "dis", "non", "не")
 
 

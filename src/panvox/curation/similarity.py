@@ -55,15 +55,16 @@ class Rows:
 
 
 class Words:
-    """Which words mean nearly the same, by an embedder and by their spelling."""
+    """Which words mean nearly the same, by an embedder (a cosine of `synonym`) and by their spelling."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, *, synonym: float = SYNONYM) -> None:
         self._embedder = embedder
+        self._synonym = synonym
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
     def pairs(self, ones: Collection[str], others: Collection[str]) -> Collection[tuple[str, str]]:
         """See `panvox.curation.contradiction.Pairs`."""
-        near = np.argwhere(self._of(list(ones)) @ self._of(list(others)).T >= SYNONYM)
+        near = np.argwhere(self._of(list(ones)) @ self._of(list(others)).T >= self._synonym)
         left, right = list(ones), list(others)
         return {*alike_in_spelling(ones, others), *((left[one], right[other]) for one, other in near)}
 

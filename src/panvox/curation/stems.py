@@ -19,19 +19,19 @@ def stem(word: str) -> str:
         return word[:-3] + "y"
     for ending in ("ing", "ed"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return _mute(_single(word[: -len(ending)]))
+            return _single(word[: -len(ending)])
     if word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1]
-    return _mute(word)
+        return word[:-1]
+    return word
 
 
 def _single(word: str) -> str:
     return word[:-1] if word[-1] == word[-2] and word[-1] in _DOUBLED else word
 
 
-def _mute(word: str) -> str:
-    """Without a mute e, so that "cause", "causes" and "causing" meet."""
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+def stems(words: str) -> frozenset[str]:
+    """The stems of the words in a list, and of their forms without a mute e ("caused" is "caus")."""
+    return frozenset(form for word in words.split() for form in (stem(word), stem(word).removesuffix("e")))
 
 
 def kin(one: str, other: str) -> bool:

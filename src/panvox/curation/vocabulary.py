@@ -7,7 +7,7 @@ word of a known language is found, a negator may be unknown too, and every word 
 
 from __future__ import annotations
 
-from panvox.curation.stems import stem
+from panvox.curation.stems import stems
 
 _FUNCTION = """
 a an the this that these those it its he she they them his her their we our you your i me my us
@@ -53,17 +53,14 @@ for _bit, _paragraph in enumerate(_FUNCTION.split("\n\n")):
     for _word in _paragraph.split():
         FUNCTION[_word] = FUNCTION.get(_word, 0) | 1 << _bit
 
-FILLER = frozenset(
-    stem(word)
-    for word in """
+FILLER = stems("""
     answer response question think believe guess suppose seem appear likely probably generally typically
     usually actually basically simply well know known far sure certainly definitely absolutely indeed please
     ok okay hello hi called named refer considered try
     antwort glaube denke wohl vermutlich wahrscheinlich bitte gerne
     réponse pense crois probablement respuesta creo pienso probablemente risposta penso credo probabilmente
     resposta acho acredito antwoord denk думаю ответ кажется наверное
-    """.split()
-)
+""")
 """Words, as stems, that tell how sure one is, or that an answer comes."""
 
 FORM_CHARACTERS = frozenset(
@@ -243,7 +240,8 @@ def _poles() -> dict[str, tuple[str, int]]:
     for line in _OPPOSITES.strip().splitlines():
         for sign, words in zip((1, -1), line.split("|"), strict=True):
             for word in words.split():
-                poles.setdefault(stem(word), (line.split()[0], sign))
+                for form in stems(word):
+                    poles.setdefault(form, (line.split()[0], sign))
     return poles
 
 
@@ -304,16 +302,13 @@ CHARACTER_NUMBERS = {
 }
 """Numbers in languages that are read by characters, one character at a time."""
 
-QUALIFIERS = frozenset(
-    stem(word)
-    for word in """
+QUALIFIERS = stems("""
     only must need may might maybe perhaps almost nearly half partly some sometimes often seldom rarely
     quarter nur muss müssen fast halb manchmal oft selten vielleicht
     seulement doit presque moitié parfois souvent rarement
     solo debe casi mitad veces solamente quizás somente deve quase às forse quasi metà
     alleen moet bijna misschien только должен почти иногда может
-    """.split()
-)
+""")
 """Words, as stems, that narrow a claim: texts that differ in them claim different things."""
 
 AND = frozenset("and und et y e i en och и ve و और".split())
@@ -328,15 +323,12 @@ TURNS = frozenset(
 )
 """Words after which a text may take back what it said."""
 
-MONTHS = frozenset(
-    stem(word)
-    for word in """
+MONTHS = stems("""
     january february march april may june july august september october november december
     januar februar märz mai juni juli oktober dezember janvier février mars avril juin juillet août septembre
     octobre novembre décembre enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre
     diciembre
-    """.split()
-)
+""")
 """Months, as stems."""
 
 ASKS_NAME = frozenset(
@@ -348,3 +340,9 @@ ASKS_NUMBER = frozenset(
     "quando quanto quanti anno quantos ano wanneer hoeveel jaar когда сколько kiedy ile متى كم".split()
 )
 """Words of questions for somebody or a place, and for a time or a number."""
+
+COURTESIES = (
+    "please|kindly|hi|hello|hey|can you|could you|would you|tell me|thank you|thanks|bitte|danke|hallo|svp|"
+    "merci|bonjour|por favor|gracias|hola|grazie|ciao|per favore"
+)
+"""What may begin or end a prompt and asks for nothing, as alternatives of a pattern."""
