@@ -35,7 +35,7 @@ def cosine(embedder: Embedder, one: str, other: str) -> float:
 
 
 @EMBEDDERS
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(texts=st.lists(st.text(max_size=40), max_size=5))
 def test_rows_have_length_1_or_are_zeros(embedder: Embedder, texts: list[str]) -> None:
     vectors = embedder.embed(texts)

@@ -31,7 +31,7 @@ SHORT = 600
 NEAREST = 16
 """Groups that a text is compared with at most, the nearest first."""
 
-NEAR = 0.4
+NEAR = 0.2
 """The cosine from which a short text is compared with a group at all; the rules decide."""
 
 COPY = 0.98
@@ -124,10 +124,12 @@ class Grouping:
         With a better embedder it computes up to `CLOSEST` vectors: call it before a verdict that is to last,
         and in a thread. What was merged once is not told again.
         """
-        merges = [*self._settled_by_key(), *self._settled_by_vectors()]
-        for merge in merges:
-            self._moved[merge.gone] = merge.into
-        return [merge for merge in merges if merge.into != merge.gone]
+        merges: list[Merge] = []
+        for settled in (self._settled_by_key, self._settled_by_vectors):
+            found = list(settled())
+            self._moved.update((merge.gone, merge.into) for merge in found)
+            merges += found
+        return merges
 
     # --- as they land ---
 
