@@ -84,8 +84,8 @@ COMPILE := $(UV) pip compile $(CERTIFICATES) --quiet --universal --python-versio
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header $(ARGS)
 lock: | $(UV)
 	echo uv | $(COMPILE) - -o requirements/uv.txt
-	$(COMPILE) pyproject.toml --group local --group build -o requirements/run.txt
-	$(COMPILE) pyproject.toml --group local --group build --group test --group check -c requirements/run.txt -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra meaning --group local --group build -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra meaning --group local --group build --group test --group check -c requirements/run.txt -o requirements/dev.txt
 	printf '%s\n' aiohttp aiolimiter litellm openai | $(COMPILE) - -o requirements/peers.txt
 	$(NPM) install --package-lock-only
 

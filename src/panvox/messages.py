@@ -228,12 +228,14 @@ class ReplyBegan(msgspec.Struct, frozen=True, tag="reply_began"):
 class AttemptEnded(msgspec.Struct, frozen=True, tag="attempt_ended"):
     """The call that began last is over, with an answer where there is no fault; `cost` is in USD.
 
-    `cached`: it never went out, since its answer was known.
+    `cached`: it never went out, since its answer was known; `message` tells where from, if not from the same
+    prompt.
     """
 
     fault: Fault | None = None
     cost: Decimal | None = None
     cached: bool = False
+    message: str = ""
 
 
 class Restarted(msgspec.Struct, frozen=True, tag="restarted"):

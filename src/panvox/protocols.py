@@ -470,6 +470,28 @@ class Cache(Protocol):
         ...
 
 
+class Similar(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that was kept for another prompt, which asks the same; `prompt` is its text."""
+
+    kept: Kept
+    prompt: str
+
+
+class SimilarPrompts(Protocol):
+    """Finds the answer to a prompt that means the same. What prompts must share besides is their `scope`.
+
+    None of these raise: where nothing can be kept or compared, nothing is found.
+    """
+
+    async def find(self, scope: bytes, prompt: str) -> Similar | None:
+        """The answer that is kept for the nearest prompt that asks the same, if any."""
+        ...
+
+    async def put(self, scope: bytes, prompt: str, key: bytes) -> None:
+        """The answer to `prompt` is kept under `key`."""
+        ...
+
+
 class Embedder(Protocol):
     """Turns texts into vectors that are near where the texts mean the same."""
 

@@ -156,7 +156,7 @@ def _write_outcome(turn: StoredTurn, outcome: Outcome) -> None:
 def _attempt(attempt: Attempt) -> Text:
     """One call: how it ended, in whose words, and what stood around it."""
     if attempt.cached:
-        return Text("from the cache")
+        return Text(f"from the cache: {one_line(attempt.message)}" if attempt.message else "from the cache")
     status = f", HTTP {attempt.status}" if attempt.status else ""
     said = f": {one_line(attempt.message)}" if attempt.message else ""
     told = Text(f"{word(attempt.state)} after {seconds(attempt.duration)}{status}{said}")

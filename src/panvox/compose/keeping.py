@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from panvox.compose.beside import beside
+from panvox.compose.similar import SemanticCache
 from panvox.limits.configured import Overrides, limits_of
 from panvox.limits.defaults import defaults
 from panvox.limits.estimates import Estimates
@@ -19,7 +20,7 @@ from panvox.limits.limiter import MemoryLimiter
 from panvox.limits.share import divided
 from panvox.limits.standings import Live, LiveScope
 from panvox.policies.breaking import Breakers, Marks
-from panvox.protocols import Cache, Limits, Scope
+from panvox.protocols import Cache, Limits, Scope, SimilarPrompts
 from panvox.settings import Settings
 from panvox.settings.places import learnt_limits_file
 from panvox.store import AnswerCache, NullCache, answers_path
@@ -194,3 +195,9 @@ async def open_cache(settings: Settings) -> AsyncIterator[Cache]:
     path, most = answers_path(), section.max_mb * _MB
     async with AnswerCache.open(path, max_age=section.max_age, max_bytes=most) as cache:
         yield cache
+
+
+def similar_prompts(settings: Settings, cache: Cache) -> SimilarPrompts | None:
+    """What finds answers to prompts that mean the same, if the settings want that."""
+    least = settings.cache.semantic
+    return SemanticCache(cache, least=least) if least and isinstance(cache, AnswerCache) else None

@@ -35,7 +35,7 @@ from panvox.compose.conversation import (
 from panvox.compose.dialects import dialect_of
 from panvox.compose.feedback import Heeded, feed_back
 from panvox.compose.judging import Bench, Judging, appointed
-from panvox.compose.keeping import Keeping, open_cache, open_keeping
+from panvox.compose.keeping import Keeping, open_cache, open_keeping, similar_prompts
 from panvox.compose.keys import pools
 from panvox.compose.money import Till
 from panvox.compose.panels import Calls, Panels
@@ -472,6 +472,7 @@ async def open_session(
             breakers=breakers,
             cache=cache,
             flights=Flights(),
+            similar=similar_prompts(known, cache),
         )
         session = Session(
             known, transport=transport, store=store, local=server, shared=shared, keeping=keeping, notes=notes

@@ -28,7 +28,7 @@ from panvox.policies.metered import Metered
 from panvox.policies.pauses import RetryBudget, Rule, rule_for
 from panvox.policies.paying import Paying
 from panvox.policies.retrying import Retrying
-from panvox.protocols import Cache, Limiter, Model, Purse, Refusal, Scope
+from panvox.protocols import Cache, Limiter, Model, Purse, Refusal, Scope, SimilarPrompts
 from panvox.settings import Settings
 
 MAIN = "main"
@@ -56,6 +56,7 @@ class Shared:
     breakers: Breakers
     cache: Cache
     flights: Flights
+    similar: SimilarPrompts | None = None
 
 
 class Stack:
@@ -146,6 +147,7 @@ class Stack:
             flights=self._shared.flights,
             mark=self._mark(entry),
             fresh=fresh,
+            similar=self._shared.similar,
         )
 
     def _mark(self, entry: Entry) -> str:

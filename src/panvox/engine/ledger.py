@@ -160,7 +160,7 @@ def _attempt(record: Record, call: _Call, state: State, now: float, *, ended: At
         duration=now - call.started,
         state=state,
         status=fault.status if fault else (200 if state is State.ANSWERED else None),
-        message=fault.message if fault else "",
+        message=fault.message if fault else ended.message,
         wait=fault.wait if fault else None,
         in_flight=call.in_flight,
         request_id=fault.request_id if fault else "",

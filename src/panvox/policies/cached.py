@@ -2,6 +2,7 @@
 
     prompt ── key ── in flight? ── follow it
                   └─ kept? ─────── say it again: no call, no cost
+                  └─ alike? ────── where that is wanted: say what was said to a prompt that asks the same
                   └─ else ──────── ask, let others follow, keep a whole answer
 
 `Cached` goes around one model, and around each model of a chain of fallbacks: an answer is kept under the
@@ -29,16 +30,18 @@ from panvox.messages import (
     Finish,
     Fold,
     Identity,
+    Message,
     Prompt,
     Reasoning,
     Restarted,
     Text,
+    TextPart,
     ToolCallDelta,
     UsageReport,
 )
 from panvox.policies.flights import Flight, Flights
 from panvox.policies.policy import Policy
-from panvox.protocols import Cache, Model
+from panvox.protocols import Cache, Kept, Model, Similar, SimilarPrompts
 
 __all__ = ["Cached", "Flights", "request_key"]
 
@@ -51,6 +54,9 @@ the same prompt with the same limit; what a filter cut is not an answer."""
 
 _ANEW = "another call that asked the same was given up, and with it what it had said"
 
+_EXCERPT = 120
+"""Characters of a similar prompt that are shown."""
+
 _FREE = AttemptEnded(cost=Decimal(0), cached=True)
 
 
@@ -60,7 +66,8 @@ class Cached(Policy):
     `identity` is who answers. `mark` tells what else an answer depends on, such as the address and the
     dialect of the provider; never the key, since all keys lead to one model. Nothing is shared between two
     `scope`s, which are users. `flights` is one for all models of a process. `fresh` asks anew, and replaces
-    what was kept; it shares only calls that are fresh too.
+    what was kept; it shares only calls that are fresh too. `similar` finds what was said to a prompt that
+    differs in nothing but the wording of its last message; without one, only equal prompts are the same.
 
     Calls in flight that ask the same are one call: the others hear what it hears, from its beginning, and
     what they hear costs them nothing. If it fails, all fail; if its listener leaves, has too little time to
@@ -78,6 +85,7 @@ class Cached(Policy):
         mark: str = "",
         scope: str = "",
         fresh: bool = False,
+        similar: SimilarPrompts | None = None,
     ) -> None:
         self.name = model.name
         self._model = model
@@ -87,6 +95,7 @@ class Cached(Policy):
         self._mark = mark
         self._scope = scope
         self._fresh = fresh
+        self._similar = similar
 
     def __repr__(self) -> str:
         return f"Cached({self._model!r}, scope={self._scope!r}, fresh={self._fresh})"
@@ -111,7 +120,7 @@ class Cached(Policy):
         try:
             async for event in await self._source(key, prompt, stack):
                 if type(event) is End:
-                    await self._keep(key, (*flight.events, event))
+                    await self._keep(key, prompt, (*flight.events, event))
                 flight.add(event)
                 yield event
                 flight.resume()
@@ -123,18 +132,34 @@ class Cached(Policy):
             self._flights.drop(asked, flight)
 
     async def _source(self, key: bytes, prompt: Prompt, stack: AsyncExitStack) -> AsyncIterator[Event]:
-        """Where the events come from: what is kept, else the model."""
-        kept = None if self._fresh else await self._cache.get(key)
-        if kept is None:
+        """Where the events come from: what is kept, for this or a similar prompt, or the model."""
+        known = None if self._fresh else await self._known(key, prompt)
+        if known is None:
             return await stack.enter_async_context(self._model.stream(prompt))
-        again = _said_again(kept.answer, self._identity)
+        again = _said_again(known, self._identity)
         stack.push_async_callback(again.aclose)
         return again
 
-    async def _keep(self, key: bytes, events: Sequence[Event]) -> None:
+    async def _known(self, key: bytes, prompt: Prompt) -> Kept | Similar | None:
+        kept = await self._cache.get(key)
+        if kept is not None or self._similar is None or (scope := self._frame(prompt)) is None:
+            return kept
+        return await self._similar.find(scope, prompt.question)
+
+    async def _keep(self, key: bytes, prompt: Prompt, events: Sequence[Event]) -> None:
         answer = answer_to_keep(events, self._identity)
-        if answer is not None:
-            await self._cache.put(key, answer)
+        if answer is None:
+            return
+        await self._cache.put(key, answer)
+        if self._similar is not None and (scope := self._frame(prompt)) is not None:
+            await self._similar.put(scope, prompt.question, key)
+
+    def _frame(self, prompt: Prompt) -> bytes | None:
+        """A digest of all of a call but the words of its last message; None where that is not the user's."""
+        frame = frame_of(prompt)
+        if frame is None:
+            return None
+        return request_key(frame, model=self._identity.name, mark=self._mark, scope=self._scope)
 
     def _second_hand(self, flight: Flight, index: int) -> Iterator[Event]:
         """An event of a call that another pays for, as those hear it who follow."""
@@ -146,6 +171,15 @@ class Cached(Policy):
             yield AttemptBegan(self._identity)
             yield _FREE
         yield event
+
+
+def frame_of(prompt: Prompt) -> Prompt | None:
+    """`prompt` without the words of its last message; None where the user did not say the last words."""
+    *before, last = prompt.messages
+    if last.role != "user" or not last.text.strip():
+        return None
+    parts = tuple(TextPart("") if isinstance(part, TextPart) else part for part in last.parts)
+    return msgspec.structs.replace(prompt, messages=(*before, Message("user", parts)))
 
 
 def request_key(prompt: Prompt, *, model: str, mark: str, scope: str) -> bytes:
@@ -197,9 +231,12 @@ def answer_to_keep(events: Sequence[Event], identity: Identity) -> Answer | None
 
 
 async def _said_again(  # noqa: ASYNC124 - iterated in the place of a stream
-    answer: Answer, identity: Identity
+    known: Kept | Similar, identity: Identity
 ) -> AsyncGenerator[Event, None]:
-    """The events of a call that never went out; they amount to `answer`."""
+    """The events of a call that never went out; they amount to the answer that is known."""
+    answer, ended = (
+        (known.answer, _FREE) if isinstance(known, Kept) else (known.kept.answer, _free_like(known))
+    )
     yield AttemptBegan(identity)
     if answer.reasoning:
         yield Reasoning(answer.reasoning)
@@ -209,8 +246,14 @@ async def _said_again(  # noqa: ASYNC124 - iterated in the place of a stream
         yield ToolCallDelta(index, call.id, call.name, call.arguments)
     if answer.usage is not None:
         yield UsageReport(answer.usage)
-    yield _FREE
+    yield ended
     yield End(answer.finish or Finish.STOP, answer.model)
+
+
+def _free_like(similar: Similar) -> AttemptEnded:
+    line = " ".join(similar.prompt[: 2 * _EXCERPT].split())
+    shown = line if len(line) <= _EXCERPT else line[: _EXCERPT - 1] + "…"
+    return msgspec.structs.replace(_FREE, message=f"the answer to a prompt that asks the same: {shown}")
 
 
 def _in_haste(fault: Fault) -> bool:

@@ -297,6 +297,11 @@ class CacheSection(Section):
     max_mb: Annotated[int, Field(ge=1, le=100_000)] = Field(
         200, description="megabytes that are kept at most"
     )
+    semantic: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="how near a prompt must be in meaning to get the answer to another one, such as 0.95; "
+        "off if unset or 0",
+    )
 
 
 class KeySection(Section):

@@ -1,6 +1,7 @@
 """Answers that are given again when exactly the same is asked: a file that may be lost at any time.
 
-It holds answers and digests of requests, no prompts and no keys. Everything about it happens in one thread
+It holds answers and digests of requests, no keys, and prompts only where those that mean the same are looked
+for (see `questions`). Everything about it happens in one thread
 of its own, one thing after the other, so that reads by hundreds of members cost a hop each and meet no lock.
 """
 
@@ -9,17 +10,22 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
 from panvox.messages import Answer
 from panvox.protocols import Kept
+from panvox.store import questions
 from panvox.store.database import create
+
+if TYPE_CHECKING:  # a tenth of a second, needed only where prompts are compared
+    import numpy as np
+    from numpy.typing import NDArray
 
 Result = TypeVar("Result")
 
@@ -102,6 +108,17 @@ class AnswerCache:
         """See `Cache`. What the file cannot hold, such as a number of more than 64 bits, is dropped."""
         await self._done(lambda: self._rows.keep(key, answer))
 
+    async def put_question(self, scope: bytes, text: str, key: bytes, vector: NDArray[np.float32]) -> None:
+        """Keep the prompt whose answer is under `key`, to be found by its `vector` in its `scope`."""
+        await self._done(lambda: self._rows.keep_question(scope, text, key, vector))
+
+    async def nearest(
+        self, scope: bytes, vector: NDArray[np.float32], *, least: float, most: int
+    ) -> Sequence[questions.Nearest]:
+        """Up to `most` prompts of `scope` with a cosine of `least` or more, whose answers are not too old."""
+        found = await self._done(lambda: self._rows.nearest(scope, vector, least=least, most=most))
+        return found or ()
+
     async def _done(self, work: Callable[[], Result | None]) -> Result | None:
         if self._thread is None or self.problem is not None:
             return None
@@ -175,6 +192,28 @@ class _Rows:
             if self._size > self._max_bytes:
                 self._make_room(connection, now)
 
+    def keep_question(self, scope: bytes, text: str, key: bytes, vector: NDArray[np.float32]) -> None:
+        connection = self._open()
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            questions.keep(
+                connection, key=key, scope=scope, text=text.encode(errors="replace").decode(), vector=vector
+            )
+
+    def nearest(
+        self, scope: bytes, vector: NDArray[np.float32], *, least: float, most: int
+    ) -> Sequence[questions.Nearest]:
+        now = self._clock()
+        return questions.nearest(
+            self._open(),
+            scope=scope,
+            vector=vector,
+            since=now - self._max_age,
+            until=now,
+            least=least,
+            most=most,
+        )
+
     def close(self) -> None:
         if self._connection is None:
             return
@@ -193,7 +232,7 @@ class _Rows:
             connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None)
             try:
                 _set_wal(connection)
-                connection.executescript(_OPEN)
+                connection.executescript(_OPEN + questions.SCHEMA)
                 (self._size,) = connection.execute(_SIZE).fetchone()
             except sqlite3.Error:
                 connection.close()
