@@ -22,8 +22,9 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Members that gave the same answer.
 
     `answer` is the extracted answer as people read it, or an excerpt where none could be read (`extracted` is
-    then false). `votes` is the sum of what its answers count, `share` its part of all votes given, `lineages`
-    how many different weights stand behind it.
+    then false); `key` is its canonical form, by which answers are compared, empty where there is none.
+    `votes` is the sum of what its answers count, `share` its part of all votes given, `lineages` how many
+    different weights stand behind it.
     """
 
     answer: str
@@ -33,6 +34,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     share: float
     representative: str
     lineages: int = 0
+    key: str = ""
 
 
 class Vote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from panvox.curation.centre import most_central, words
 from panvox.curation.extract import extract
 from panvox.curation.grouping import Grouping
-from panvox.curation.rules import Rules
+from panvox.curation.rules import Method, Rules
 from panvox.curation.tally import Tally
+from panvox.curation.weights import TaskWeights
 from panvox.messages import Identity, Outcome
-from panvox.verdicts import Group, Verdict
+from panvox.verdicts import Group, Outlook, Verdict
 
 EXCERPT = 120
 """Characters of a text that stand for it where no final answer could be read."""
@@ -23,9 +24,10 @@ CENTRE_OF = 300
 class _Gathering:
     """A group that grows."""
 
-    def __init__(self, *, extracted: bool) -> None:
+    def __init__(self, *, key: str | None) -> None:
         self.shown: Counter[str] = Counter()
-        self.extracted = extracted
+        self.key = key or ""
+        self.extracted = key is not None
         self.members: list[Outcome] = []
         self.lineages: set[str] = set()
 
@@ -52,7 +54,7 @@ class Curator:
         self._free_texts: dict[str, str] = {}
         self._fastest: Outcome | None = None
         lineages = {lineage_of(member) for member in members}
-        self._tally = Tally(lineages)
+        self._tally = Tally(lineages, _weights(self._rules))
         self.lineages_asked = len(lineages)
         self.answered = 0
 
@@ -71,7 +73,7 @@ class Curator:
         if found is None:
             self._free_texts[outcome.member.name] = outcome.text
         number = self._grouping.place(outcome.text, found)
-        group = self._groups.setdefault(number, _Gathering(extracted=found is not None))
+        group = self._groups.setdefault(number, _Gathering(key=found.key if found else None))
         group.add(outcome, found.shown if found else _excerpt(outcome))
         self._tally.add(lineage_of(outcome.speaker), number)
 
@@ -79,6 +81,10 @@ class Curator:
     def leading_votes(self) -> float:
         """Votes of the largest group."""
         return max((self._tally.votes(number) for number in self._groups), default=0.0)
+
+    def outlook(self, still: Iterable[Identity]) -> Outlook:
+        """What members that are `still` on their way could change."""
+        return self._tally.outlook(map(lineage_of, still))
 
     def verdict(self, *, provisional: bool = False) -> Verdict:
         """The verdict on what has been added so far.
@@ -114,6 +120,7 @@ class Curator:
             share=votes / self._tally.total,
             representative=min(group.members, key=_arrival).member.name,
             lineages=len(group.lineages),
+            key=group.key,
         )
 
     def _first(self, groups: Sequence[Group]) -> str | None:
@@ -127,6 +134,13 @@ class Curator:
         step = -(-len(names) // CENTRE_OF)
         names = names[::step]
         return names[most_central([words(self._free_texts[name]) for name in names])]
+
+
+def _weights(rules: Rules) -> TaskWeights | None:
+    """What was learnt for the kind of answer that is expected, where the method heeds it."""
+    if rules.expect is None or rules.method is Method.MAJORITY:
+        return None
+    return rules.weights.of(rules.expect)
 
 
 def _arrival(outcome: Outcome) -> float:

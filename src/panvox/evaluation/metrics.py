@@ -6,8 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from statistics import NormalDist, fmean
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 BINS = 10
@@ -17,13 +17,13 @@ RESAMPLES = 2_000
 """Of a bootstrap."""
 
 
-class Figure(NamedTuple):
-    """A value with its 95 % interval, and of how many prompts it is."""
+class Figure(msgspec.Struct, frozen=True):
+    """A value with its 95 % interval, and of how many `prompts` it is."""
 
     value: float
     low: float
     high: float
-    count: int
+    prompts: int
 
 
 def share(right: int, of: int) -> Figure:
