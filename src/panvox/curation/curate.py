@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from panvox.curation.centre import most_central, words
 from panvox.curation.extract import extract
@@ -53,13 +53,15 @@ class Curator:
         self._groups: dict[int, _Gathering] = {}
         self._free_texts: dict[str, str] = {}
         self._fastest: Outcome | None = None
-        lineages = {lineage_of(member) for member in members}
+        self._open = {member.name: lineage_of(member) for member in members}
+        lineages = set(self._open.values())
         self._tally = Tally(lineages, _weights(self._rules))
         self.lineages_asked = len(lineages)
         self.answered = 0
 
     def add(self, outcome: Outcome) -> bool:
         """Take an outcome; whether it changed the verdict (only answers do)."""
+        self._open.pop(outcome.member.name, None)
         if not outcome.answered:
             return False
         self.answered += 1
@@ -82,9 +84,9 @@ class Curator:
         """Votes of the largest group."""
         return max((self._tally.votes(number) for number in self._groups), default=0.0)
 
-    def outlook(self, still: Iterable[Identity]) -> Outlook:
-        """What members that are `still` on their way could change."""
-        return self._tally.outlook(map(lineage_of, still))
+    def outlook(self, *, risk: float = 0.05) -> Outlook:
+        """What members that have not ended could change; "likely" where at most by `risk`."""
+        return self._tally.outlook(self._open.values(), risk=risk)
 
     def verdict(self, *, provisional: bool = False) -> Verdict:
         """The verdict on what has been added so far.

@@ -7,7 +7,7 @@ prompts fall into folds by a hash of their ids, and each fold is decided by what
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from panvox.curation.weights import Weights
 from panvox.errors import UsageError
 from panvox.evaluation import pools, scoring
 from panvox.evaluation.datasets import Dataset, Question, folds
+from panvox.evaluation.judging import judged
 from panvox.evaluation.learning import Lesson, ranked, weights_from, with_labels
 from panvox.evaluation.published import published
 from panvox.evaluation.trials import Progress, Stop, Trial, hear, rules_for, silent
@@ -39,7 +40,7 @@ class Plan:
     """
 
     labels: int | None = None
-    pool: pools.Pool = pools.Pool()
+    pool: pools.Pool = pools.ALL
     method: Method = Method.WEIGHTED
     expect: Expect | Literal["prompt"] | None = None
     seed: int = 0
@@ -50,7 +51,7 @@ class Plan:
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What was decided at a prompt.
 
-    `answer` is the canonical form of the leading answer, None where none could be read, as with free texts;
+    `answer` is the canonical form of the leading answer, None where none could be read, and for free texts;
     `model` is whose answer was picked. `confidence` is None where nothing can be said.
     """
 
@@ -88,11 +89,12 @@ def lessons_of(dataset: Dataset, plan: Plan, progress: Progress = silent) -> lis
 
     Where texts have labels, these teach, and the texts need not be heard.
     """
+    score = plan.score or next(iter(dataset.prefers), None)
     found = []
     for number, question in enumerate(dataset.questions, 1):
-        said = scoring.labelled(dataset.said_to(question), plan.score, None)
+        said = scoring.labelled(dataset.said_to(question), score, None)
         identities = {each.model: dataset.models[each.model].identity for each in said}
-        labels = scoring.scores(question, said, None, plan.score)
+        labels = scoring.scores(said, None, score)
         trial = None
         if not labels:
             heard = [(identities[each.model], each) for each in said]
@@ -100,8 +102,8 @@ def lessons_of(dataset: Dataset, plan: Plan, progress: Progress = silent) -> lis
         voters = {model: lineage_of(member) for model, member in identities.items()}
         found.append(
             Lesson(
-                poll=trial.poll() if trial else _silent_poll(question, voters),
-                scores=labels or scoring.scores(question, said, trial, None),
+                poll=trial.poll() if trial else _silent_poll(question, voters, plan),
+                scores=labels or scoring.scores(said, trial, None),
                 voters=voters,
             )
         )
@@ -109,8 +111,8 @@ def lessons_of(dataset: Dataset, plan: Plan, progress: Progress = silent) -> lis
     return found
 
 
-def _silent_poll(question: Question, voters: Mapping[str, str]) -> Poll:
-    task = question.expect or Expect.TEXT
+def _silent_poll(question: Question, voters: Mapping[str, str], plan: Plan) -> Poll:
+    task = plan.expect if isinstance(plan.expect, Expect) else question.expect or Expect.TEXT
     return Poll(prompt=question.prompt_id, task=task, asked=tuple(voters.values()), ballots=())
 
 
@@ -193,6 +195,14 @@ def _decided(dataset: Dataset, question: Question, by: Taught, rules: Rules, pla
     heard = [(dataset.models[each.model].identity, each) for each in said]
     rules = rules_for(rules, question, plan.expect)
     trial = hear(question, heard, rules, seed=plan.seed, stop=plan.stop)
+    if plan.method is Method.JUDGE:
+        worth = scoring.scores(said, trial, plan.score)
+        seed = f"{plan.seed}/{question.prompt_id}"
+        trial = replace(
+            trial,
+            verdict=judged(trial.verdict, worth, seed=seed),
+            full=judged(trial.full, worth, seed=seed),
+        )
     order = [model for model in by.ranked if model in by.pool]
     pick = trial.verdict.best
     return Decided(
@@ -207,10 +217,10 @@ def _decided(dataset: Dataset, question: Question, by: Taught, rules: Rules, pla
 
 def line_of(trial: Trial) -> Line:
     """What is written of a prompt."""
-    verdict = trial.verdict
+    verdict, free = trial.verdict, trial.expect is Expect.TEXT
     return Line(
         prompt_id=trial.question.prompt_id,
-        answer=verdict.leading.key or None if verdict.leading else None,
+        answer=verdict.leading.key or None if verdict.leading and not free else None,
         confidence=verdict.confidence,
         model=verdict.best,
         answers_waited_for=trial.waited,

@@ -14,7 +14,7 @@ import msgspec
 
 from panvox.curation import Expect
 from panvox.curation.ballots import Poll
-from panvox.curation.weights import TaskWeights, Weights
+from panvox.curation.weights import Record, TaskWeights, Weights
 from panvox.evaluation.datasets import hashed
 
 SHARPNESS = 4
@@ -80,7 +80,7 @@ def _of_task(task: Expect, lessons: Sequence[Lesson], prior: Prior) -> TaskWeigh
 def learn(polls: Sequence[Poll], *, labels: bool = True, prior: Prior) -> TaskWeights:
     """Weights of one kind of task from polls: accuracy^4 with labels, agreement^4 without.
 
-    Accuracies are drawn towards the published strength, else their mean, by two prompts' worth. Raises
+    Strengths are drawn towards the published one, else their mean, by two prompts' worth. Raises
     `ValueError` without polls.
     """
     if not polls:
@@ -90,12 +90,15 @@ def learn(polls: Sequence[Poll], *, labels: bool = True, prior: Prior) -> TaskWe
     for poll in counted:
         for voter, score in (_accuracy(poll) if labels else _agreement(poll)).items():
             seen[voter].append(score)
-    strengths = _drawn_in(seen, prior)
-    what = f"{'accuracy' if labels else 'agreement'}^{SHARPNESS}"
-    return TaskWeights(
-        task=polls[0].task,
-        basis=f"{what} of {len(counted)} {'labelled' if labels else 'unlabelled'} prompts",
-        weights={voter: max(0.01, strength) ** SHARPNESS for voter, strength in strengths.items()},
+    word = "accuracy" if labels else "agreement"
+    return _weighed(
+        polls[0].task,
+        seen,
+        prior,
+        method=word,
+        basis=f"{word}^{SHARPNESS} of {len(counted)} {'labelled' if labels else 'unlabelled'} prompts",
+        labels=len(counted) if labels else 0,
+        polls=len(polls),
     )
 
 
@@ -105,12 +108,37 @@ def from_preferences(task: Expect, lessons: Sequence[Lesson]) -> TaskWeights:
     for lesson in lessons:
         for model, label in lesson.scores.items():
             seen[lesson.voters[model]].append(label)
-    strengths = _drawn_in(seen, lambda _: None)
+    basis = f"labels of texts at {len(lessons)} prompts"
+    count = len(lessons)
+    return _weighed(task, seen, _unknown, method="labels", basis=basis, labels=count, polls=count)
+
+
+def _weighed(
+    task: Expect,
+    seen: Mapping[str, Sequence[float]],
+    prior: Prior,
+    *,
+    method: str,
+    basis: str,
+    labels: int,
+    polls: int,
+) -> TaskWeights:
+    strengths = _drawn_in(seen, prior)
     return TaskWeights(
         task=task,
-        basis=f"labels of texts at {len(lessons)} prompts",
+        basis=basis,
+        method=method,
         weights={voter: max(0.01, strength) ** SHARPNESS for voter, strength in strengths.items()},
+        strengths=strengths,
+        records={voter: Record(sum(scores), len(scores)) for voter, scores in seen.items()},
+        labels=labels,
+        polls=polls,
     )
+
+
+def _unknown(voter: str) -> float | None:
+    """The published strength of nobody."""
+    return None
 
 
 def ranked(lessons: Sequence[Lesson], models: Mapping[str, str], prior: Prior) -> list[str]:
@@ -123,7 +151,7 @@ def ranked(lessons: Sequence[Lesson], models: Mapping[str, str], prior: Prior) -
     for lesson in lessons:
         for model, score in lesson.scores.items():
             seen[model].append(score)
-    strength: Mapping[str, float] = _drawn_in(seen, lambda _: None)
+    strength: Mapping[str, float] = _drawn_in(seen, _unknown)
     if not strength:
         said = {model: prior(voter) for model, voter in models.items()}
         strength = {model: value for model, value in said.items() if value is not None}

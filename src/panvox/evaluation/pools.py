@@ -21,6 +21,10 @@ class Pool(NamedTuple):
         return self.kind if self.kind == "all" else f"{self.kind}:{self.size}"
 
 
+ALL = Pool()
+"""Everybody."""
+
+
 def parse(text: str) -> Pool:
     """The pool that `text` names. Raises `UsageError`."""
     word, _, number = text.partition(":")
@@ -28,7 +32,7 @@ def parse(text: str) -> Pool:
         if word != kind:
             continue
         if kind == "all" and not number:
-            return Pool()
+            return ALL
         if kind != "all" and number.isdecimal() and int(number) > 0:
             return Pool(kind, int(number))
     raise UsageError(

@@ -18,8 +18,8 @@ def published(
 ) -> Callable[[Identity, Expect], float | None]:
     """The strength of a member at a task, from 0 to 1.
 
-    For free texts it is the win rate that the leaderboard `scale` of the set says ("ae2" or "ae1": their rates
-    do not mix); for all else what `panvox models` knows of published results.
+    For free texts it is the win rate on the set's leaderboard `scale` ("ae2" or "ae1": their rates do not
+    mix); for all else what `panvox models` knows of published results.
     """
     known: dict[tuple[str, Expect], float | None] = {}
 

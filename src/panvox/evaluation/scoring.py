@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from panvox.evaluation.datasets import Dataset, Question, Response
+from panvox.evaluation.datasets import Dataset, Response
 from panvox.evaluation.metrics import adjusted_rand
 from panvox.evaluation.trials import Trial
 from panvox.verdicts import Verdict
@@ -116,16 +116,14 @@ def grouping(trial: Trial, said: Sequence[Response]) -> float | None:
     return adjusted_rand([places.get(model, f"~{model}") for model in norms], list(norms.values()))
 
 
-def scores(
-    question: Question, said: Sequence[Response], trial: Trial | None, kind: str | None
-) -> Mapping[str, float]:
+def scores(said: Sequence[Response], trial: Trial | None, kind: str | None) -> Mapping[str, float]:
     """By model, how good its answer was, as far as is known: by its label of `kind`, else by the truth."""
     if kind is not None:
         labels = {each.model: each.label(kind) for each in said}
         found = {model: label for model, label in labels.items() if label is not None}
         if found:
             return found
-    if trial is None or trial.truth is None or question.truth is None:
+    if trial is None or trial.truth is None:
         return {}
     return {member.name: float(trial.keys.get(member.name) == trial.truth) for member in trial.asked}
 

@@ -31,7 +31,8 @@ class Trial:
 
     `verdict` is the one after `waited` of the answers, `full` the one after all, which is the same where
     nothing was stopped. `keys` are the canonical answers of those models that gave a readable one, in the
-    order in which they came; `truth` is the right one in the same form, None where nobody knows.
+    order in which they came; `truth` is the right one in the same form, None where nobody knows. `expect` is
+    the kind of answer as the verdict says, else the rules, else the set.
     """
 
     question: Question
@@ -41,11 +42,7 @@ class Trial:
     asked: tuple[Identity, ...]
     keys: Mapping[str, str]
     truth: str | None
-
-    @property
-    def expect(self) -> Expect | None:
-        """The kind of answer that was expected, as the verdict says, else the set."""
-        return Expect(self.full.expect) if self.full.expect else self.question.expect
+    expect: Expect | None
 
     def poll(self) -> Poll:
         """What there is to learn from it."""
@@ -80,8 +77,7 @@ def hear(
     waited = len(order)
     for number, (member, response) in enumerate(order, 1):
         changed = curator.add(outcome_of(member, response.text or "", at=float(number)))
-        left = [each for each, _ in order[number:]]
-        if changed and left and early is None and _is_over(curator, left, stop):
+        if changed and number < len(order) and early is None and _is_over(curator, stop):
             early, waited = curator.verdict(), number
     full = curator.verdict()
     return Trial(
@@ -92,6 +88,7 @@ def hear(
         asked=members,
         keys=_keys(question, order, full),
         truth=truth_of(question),
+        expect=Expect(full.expect) if full.expect else rules.expect or question.expect,
     )
 
 
@@ -122,10 +119,10 @@ def truth_of(question: Question) -> str | None:
     return found.key if found else right
 
 
-def _is_over(curator: Curator, left: Sequence[Identity], stop: Stop) -> bool:
+def _is_over(curator: Curator, stop: Stop) -> bool:
     if stop == "never":
         return False
-    state = curator.outlook(left).state
+    state = curator.outlook().state
     return state == "certain" or (stop == "likely" and state == "likely")
 
 
