@@ -49,6 +49,7 @@ figures: $(VENV)/.dev $(RIVALS)
 	$(BIN)/python -m benchmarks.catalogue --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.fanout --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.limits --write BENCHMARKS.md
+	$(BIN)/python -m benchmarks.aggregation --write BENCHMARKS.md
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.soak
