@@ -50,6 +50,7 @@ figures: $(VENV)/.dev $(RIVALS)
 	$(BIN)/python -m benchmarks.curation --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.fanout --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.limits --write BENCHMARKS.md
+	$(BIN)/python -m benchmarks.aggregation --write BENCHMARKS.md
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.soak

@@ -700,6 +700,7 @@ INNER = {
     "local": ("install", "status"),
     "keys": ("list", "test"),
     "limits": ("forget",),
+    "weights": ("export", "import", "reset"),
 }
 PAGES = (
     (),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+
+from panvox import whole_files
 
 _Form = TypeVar("_Form", bound=msgspec.Struct)
 
@@ -25,14 +25,7 @@ def write(path: Path, value: msgspec.Struct) -> bool:
     data = msgspec.msgpack.encode(value)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        whole_files.write(path, data)
     except OSError:
-        return False
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
         return False
     return True

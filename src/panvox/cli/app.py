@@ -68,6 +68,19 @@ COMMANDS = (
     ),
     Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),
     Command(
+        "evaluate",
+        "panvox.cli.evaluate:evaluate",
+        "Measure how good the answers are on recorded ones, beside simpler ways.",
+        "DATASET",
+    ),
+    Command(
+        "learn",
+        "panvox.cli.learn:learn",
+        "Learn how far each model can be trusted, from recorded answers or runs.",
+        "DATASET|RUN…",
+    ),
+    Command("weights", "panvox.cli.weights:app", "Show, export, import or reset what was learnt of models."),
+    Command(
         "doctor",
         "panvox.cli.doctor:doctor",
         "Check that everything works, with a real answer from each provider.",

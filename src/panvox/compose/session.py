@@ -41,9 +41,12 @@ from panvox.compose.money import Till
 from panvox.compose.panels import Calls, Panels
 from panvox.compose.stack import Shared, Stack, identity_of
 from panvox.compose.watching import watched
+from panvox.curation import Rules
+from panvox.curation.weights import Weights
 from panvox.engine import Member, Run, Turn
 from panvox.engine.waves import FREE_FIRST, Cascade
 from panvox.errors import SelectionError, UsageError
+from panvox.evaluation.weights_file import load_weights
 from panvox.limits.configured import NO_OVERRIDES, Overrides
 from panvox.messages import MemberEnded, Outcome, Prompt
 from panvox.policies.breaking import Breakers
@@ -56,7 +59,7 @@ from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
 from panvox.settings import Settings, load
-from panvox.settings.places import catalogue_folder
+from panvox.settings.places import catalogue_folder, weights_file
 from panvox.store import NullJournal, SqlJournal, StoredRun, StoredTurn, default_path, open_journal
 from panvox.verdicts import Verdict
 
@@ -318,6 +321,7 @@ class Session:
                 purse=purse,
                 tag=calling.get("tag", ""),
                 cascade=_cascade(self.settings, calling.get("cascade")),
+                rules=Rules(weights=await self._weights(notes)),
             )
             yield Conversation(
                 self.settings,
@@ -361,6 +365,14 @@ class Session:
             select=self.select,
             make=lambda entry: panels.members([entry], alone, heard=self.notes.say, purse=purse)[0],
         )
+
+    async def _weights(self, notes: Notes) -> Weights:
+        """What was learnt of models; nothing, and a note, where it cannot be read."""
+        try:
+            return await asyncio.to_thread(lambda: load_weights(weights_file(self.settings.store.path)))
+        except UsageError as error:
+            notes.say(f"models count by no learnt weights: {error}")
+            return Weights()
 
     def _panels_of(self, entries: tuple[Entry, ...]) -> Panels:
         """What makes panels of `entries`, maybe thousands of them; made anew when something is new."""

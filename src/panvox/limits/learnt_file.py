@@ -8,17 +8,14 @@ people to see. Everything here blocks.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
+from panvox import whole_files
 from panvox.limits import estimates
 from panvox.limits.lessons import Lesson, Lessons, believed, merged
 from panvox.limits.standings import Entries, Live, together
@@ -176,35 +173,15 @@ class LearntFile:
     def _change(self, change: Callable[[Known], Known]) -> str:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._alone():
+            with whole_files.alone(self._path):
                 known = change(self._read())
-                self._write(msgspec.json.encode(_document(known)))
+                whole_files.write(self._path, msgspec.json.encode(_document(known)))
         except OSError as error:
             return (
                 f"what was learnt of limits cannot be kept in {self._path} ({error.strerror}): "
                 "until that can be written, it is learnt anew each time"
             )
         return ""
-
-    def _write(self, data: bytes) -> None:
-        """Whole or not at all, and for nobody else to read, as files made this way are."""
-        descriptor, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            Path(name).replace(self._path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Only one process reads, adds and writes at a time; where that cannot be had, the last one wins."""
-        with ExitStack() as stack:
-            with suppress(OSError):
-                lock = stack.enter_context(self._path.with_suffix(".lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def _document(known: Known) -> _Document:

@@ -89,6 +89,18 @@ def learnt_limits_file() -> Path:
         ) from None
 
 
+def weights_file(store: Path | None = None) -> Path:
+    """Where weights are kept: beside the database of runs, which is at `store` where the settings say so."""
+    if store is not None:
+        return expanded(store).absolute().parent / "weights.json"
+    try:
+        return platformdirs.user_data_path("panvox", appauthor=False) / "weights.json"
+    except RuntimeError:
+        raise SettingsError(
+            "there is no home folder in which weights could be kept; set HOME, or XDG_DATA_HOME"
+        ) from None
+
+
 def expanded(path: Path) -> Path:
     """`path` with `~` put in full; as it is where there is no such home, and so no such file."""
     try:

@@ -1,27 +1,23 @@
 """Recorded answers as the words of a fleet: real models, real texts, no model called.
 
-A set is a folder with `prompts.jsonl.zst` (`prompt_id`, `prompt`), `models.jsonl.zst` (`model`) and
-`responses.jsonl.zst` (`prompt_id`, `model`, `text`; sorted by prompt), all packed with zstandard.
+What a set consists of is told in `panvox.recorded`; its responses are sorted by prompt.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 import zstandard
 
+from panvox import recorded
 from panvox.errors import UsageError
 from panvox.simulator.chance import seeded
 from panvox.simulator.exchange import Complaint, Declined, Reason
 
-_SET_FILES = ("prompts.jsonl.zst", "models.jsonl.zst", "responses.jsonl.zst")
 _BLOCKS_KEPT = 8  # prompts whose answers stay unpacked: as many as are asked at the same time, or so
 _FAMILIES = tuple(
     (family, re.compile(pattern))
@@ -56,7 +52,6 @@ class _Key(msgspec.Struct):
     prompt_id: str
 
 
-_Row = TypeVar("_Row", _Prompt, _Model)
 _key_of = msgspec.json.Decoder(_Key).decode
 _responses_of = msgspec.json.Decoder(_Response).decode_lines
 
@@ -85,18 +80,15 @@ class Recording:
         Raises `UsageError` where there is no such set, or it cannot be read.
         """
         place = folder / name
-        if not all((place / file).is_file() for file in _SET_FILES):
+        prompts, models, responses = (recorded.file_of(place, file) for file in recorded.FILES)
+        if prompts is None or models is None or responses is None:
             raise UsageError(_missing(folder, name))
-        try:
-            prompts, models, responses = (place / file for file in _SET_FILES)
-            return cls(
-                name=name,
-                models=tuple(row.model for row in _rows(models, _Model)),
-                prompts={row.prompt_id: row.prompt for row in _rows(prompts, _Prompt)},
-                answers=_packed(responses),
-            )
-        except (OSError, zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise UsageError(f"the recorded set {place} cannot be read: {error}") from error
+        return cls(
+            name=name,
+            models=tuple(row.model for _, row in recorded.rows(models, _Model)),
+            prompts={row.prompt_id: row.prompt for _, row in recorded.rows(prompts, _Prompt)},
+            answers=_packed(responses),
+        )
 
     def text(self, *, model: str, accuracy: float, question: str) -> str:
         """What `model` said, found by the exact prompt or by one that differs in white space only.
@@ -153,23 +145,16 @@ def _nothing(message: str) -> Declined:
 def _missing(folder: Path, name: str) -> str:
     if not folder.is_dir():
         return f"there is no folder {folder}; --replay names the folder that holds the recorded sets"
-    there = sorted(path.parent.name for path in folder.glob(f"*/{_SET_FILES[-1]}"))
+    there = sorted(each.name for each in folder.iterdir() if recorded.file_of(each, recorded.FILES[-1]))
     found = f"it holds {', '.join(there)}" if there else "it holds no recorded set"
     return f"there is no recorded set {name!r} in {folder}; {found}"
-
-
-def _rows(path: Path, kind: type[_Row]) -> Iterator[_Row]:
-    decode = msgspec.json.Decoder(kind).decode
-    return map(decode, _lines(path))
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-        yield from io.BufferedReader(reader, buffer_size=2**20)
 
 
 def _packed(path: Path) -> dict[str, bytes]:
     """The lines that belong to each prompt, packed again."""
     packer = zstandard.ZstdCompressor(level=3)
-    by_prompt = groupby(_lines(path), key=lambda line: _key_of(line).prompt_id)
-    return {prompt: packer.compress(b"".join(lines)) for prompt, lines in by_prompt}
+    try:
+        by_prompt = groupby(recorded.lines(path), key=lambda line: _key_of(line).prompt_id)
+        return {prompt: packer.compress(b"".join(lines)) for prompt, lines in by_prompt}
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,107 @@
+"""What was learnt, on the disk: JSON that people can read, copy and delete. Everything here blocks.
+
+Several processes may learn at the same time: each reads what is there, changes its own kinds of task and puts
+the whole in its place, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from panvox import whole_files
+from panvox.curation.expect import Expect
+from panvox.curation.weights import TaskWeights, Weights
+from panvox.errors import PanvoxError, UsageError
+
+FORM = 1
+"""Counted up when what is kept changes its shape; a file of another form is not read."""
+
+_MOST_BYTES = 64 * 2**20
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    form: int
+    tasks: dict[Expect, TaskWeights] = {}
+
+
+def load_weights(path: Path) -> Weights:
+    """What is kept at `path`; nothing where there is no file.
+
+    Raises `UsageError`, naming the file and what to do, for one that cannot be used.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return Weights()
+    except OSError as error:
+        raise UsageError(
+            f"the weights cannot be read from {path} ({error.strerror}); make it readable, or move it away"
+        ) from None
+    return _decoded(data, path)
+
+
+def export_weights(weights: Weights, path: Path) -> None:
+    """Write all of them to `path`, whole or not at all. Raises `PanvoxError` where that is not possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole_files.write(path, _encoded(weights))
+    except OSError as error:
+        raise PanvoxError(f"the weights cannot be written to {path}: {error.strerror}") from None
+
+
+def save_weights(path: Path, learnt: Mapping[Expect, TaskWeights]) -> Weights:
+    """Put what was learnt in the place of what was known at the same kinds of task; all that is kept now.
+
+    Raises `PanvoxError` where it cannot be written, `UsageError` where what is there cannot be used.
+    """
+    return _change(path, lambda known: {**known, **learnt})
+
+
+def reset_weights(path: Path, task: Expect | None = None) -> Weights:
+    """Forget one kind of task, or all of them, a damaged file included; what is kept now."""
+    if task is None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise PanvoxError(f"{path} cannot be removed: {error.strerror}") from None
+        return Weights()
+    return _change(path, lambda known: {kind: each for kind, each in known.items() if kind is not task})
+
+
+def _change(
+    path: Path, change: Callable[[Mapping[Expect, TaskWeights]], Mapping[Expect, TaskWeights]]
+) -> Weights:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_files.alone(path):
+            weights = Weights(tasks=change(load_weights(path).tasks))
+            whole_files.write(path, _encoded(weights))
+    except OSError as error:
+        raise PanvoxError(f"the weights cannot be kept in {path}: {error.strerror}") from None
+    return weights
+
+
+def _encoded(weights: Weights) -> bytes:
+    document = _Document(form=FORM, tasks=dict(weights.tasks))
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
+
+
+def _decoded(data: bytes, path: Path) -> Weights:
+    hint = "`panvox weights reset` begins anew, or put an exported file in its place with `weights import`"
+    try:
+        document = msgspec.json.decode(data, type=_Document)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} holds no weights, or is damaged ({error}); {hint}") from None
+    if document.form != FORM:
+        raise UsageError(f"{path} was written by another version of panvox; {hint}")
+    for task, known in document.tasks.items():
+        for voter, weight in known.weights.items():
+            if weight < 0:
+                raise UsageError(
+                    f"{path}: the weight of {voter!r} at {task} is {weight}, less than nothing; {hint}"
+                )
+    return Weights(tasks=document.tasks)

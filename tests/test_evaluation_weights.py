@@ -1,0 +1,241 @@
+"""`panvox learn` and `panvox weights`: what is learnt is kept, shown, carried elsewhere and forgotten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panvox.cli import app
+from panvox.curation.expect import Expect
+from panvox.curation.weights import Record, TaskWeights, Weights
+from panvox.errors import UsageError
+from panvox.evaluation.runs import lesson_of
+from panvox.evaluation.trials import outcome_of
+from panvox.evaluation.weights_file import export_weights, load_weights, reset_weights, save_weights
+from panvox.messages import Identity, Prompt
+from panvox.settings.places import weights_file
+from panvox.simulator import VirtualModel
+from tests.command import served
+from tests.fleets import SWIFT, oak
+from tests.recorded_sets import write_set, write_sums
+
+NUMBERS = TaskWeights(
+    task=Expect.NUMBER,
+    basis="accuracy^4 of 3 labelled prompts",
+    method="accuracy",
+    weights={"a": 0.9, "b": 0.1},
+    strengths={"a": 0.97, "b": 0.4},
+    records={"a": Record(3, 3), "b": Record(1, 3)},
+    labels=3,
+    polls=3,
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def run(*arguments: object) -> int:
+    return app.run([str(argument) for argument in arguments])
+
+
+def small_set(folder: Path) -> Path:
+    return write_sums(
+        folder,
+        answers={"good": ["1", "2", "3", "4"], "bad": ["0", "2", "0", None], "worse": ["0", "0", "0", "0"]},
+        truths=["1", "2", "3", "4"],
+    )
+
+
+# --- the file --------------------------------------------------------------------------------------
+
+names = st.text('ab/é\n"', max_size=6)
+tasks = st.builds(
+    TaskWeights,
+    task=st.sampled_from(Expect),
+    basis=names,
+    weights=st.dictionaries(names, st.floats(0, 1e9), max_size=4),
+    labels=st.integers(0, 1000),
+)
+
+
+@given(st.lists(tasks, max_size=3))
+def test_what_is_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, known: list[TaskWeights]
+) -> None:
+    file = tmp_path_factory.mktemp("weights") / "weights.json"
+    weights = Weights(tasks={each.task: each for each in known})
+    export_weights(weights, file)
+    assert load_weights(file) == weights
+
+
+def test_what_is_learnt_replaces_its_own_kind_of_task_only(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "weights.json"
+    choices = TaskWeights(task=Expect.CHOICE, weights={"a": 2.0})
+    save_weights(file, {Expect.NUMBER: NUMBERS})
+    save_weights(file, {Expect.CHOICE: choices})
+    assert load_weights(file).tasks == {Expect.NUMBER: NUMBERS, Expect.CHOICE: choices}
+    assert reset_weights(file, Expect.NUMBER).tasks == {Expect.CHOICE: choices}
+    assert reset_weights(file) == load_weights(file) == Weights()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "holds no weights, or is damaged"),
+        ("[]", "holds no weights, or is damaged"),
+        ('{"form": 99}', "was written by another version"),
+        ('{"form": 1, "tasks": {"number": {"task": "number", "weights": {"a": -1}}}}', "less than nothing"),
+    ],
+)
+def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "weights.json"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=f"weights.json.*{why}.*`panvox weights reset`"):
+        load_weights(file)
+    with pytest.raises(UsageError, match=why):
+        save_weights(file, {Expect.NUMBER: NUMBERS})
+    assert file.read_text() == text
+    assert reset_weights(file) == Weights()
+
+
+def test_the_file_stands_beside_the_database(tmp_path: Path) -> None:
+    assert weights_file(tmp_path / "runs.db") == tmp_path / "weights.json"
+    assert weights_file().name == "weights.json"
+
+
+# --- the commands ----------------------------------------------------------------------------------
+
+
+def test_learning_from_a_set_is_kept_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("learn", small_set(tmp_path / "set")) == 0
+    assert (
+        "learnt for number: accuracy^4 of 4 labelled prompts; weights of 3 models" in capsys.readouterr().out
+    )
+    assert run("weights") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "number: accuracy^4 of 4 labelled prompts"
+    assert shown[1].split() == ["model", "strength", "weight", "right", "of"]
+    assert [line.split()[0] for line in shown[2:]] == ["good", "bad", "worse"]
+    assert shown[2].split()[-2:] == ["4", "4"]
+    assert run("weights", "number", "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["model"] for row in rows] == ["good", "bad", "worse"]
+    assert rows[0]["weight"] > rows[1]["weight"] > rows[2]["weight"] > 0
+    assert (rows[1]["right"], rows[1]["asked"], rows[1]["source"]) == (1, 4, "accuracy")
+
+
+def test_without_labels_agreement_is_learnt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("learn", small_set(tmp_path / "set"), "--labels", "none") == 0
+    assert "agreement^4 of 4 unlabelled prompts" in capsys.readouterr().out
+
+
+def test_the_kind_of_task_can_be_said(tmp_path: Path) -> None:
+    assert run("learn", small_set(tmp_path / "set"), "--task", "short") == 0
+    assert list(load_weights(weights_file()).tasks) == [Expect.SHORT]
+
+
+def test_weights_travel_from_one_place_to_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_weights(weights_file(), {Expect.NUMBER: NUMBERS})
+    file = tmp_path / "mine.json"
+    assert run("weights", "export", file) == 0
+    assert run("weights", "reset") == 0
+    assert load_weights(weights_file()) == Weights()
+    assert run("weights", "import", file) == 0
+    assert load_weights(weights_file()).tasks == {Expect.NUMBER: NUMBERS}
+    assert run("weights", "reset", "number") == 0
+    capsys.readouterr()
+    assert run("weights") == 0
+    assert "nothing was learnt yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["learn"], "there is nothing to learn from"),
+        (["learn", "/nowhere/set"], "there is no folder /nowhere/set"),
+        (["learn", "last", "--task", "nonsense"], "is no kind of answer"),
+        (["weights", "nonsense"], "there is no kind of task 'nonsense'; there are number"),
+        (["weights", "export", "x.json"], "there are no weights to export"),
+        (["weights", "import", "nowhere.json"], "there is no file nowhere.json"),
+        (["weights", "reset", "number"], "nothing was learnt yet"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert run(*arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_set_that_teaches_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_set(
+        tmp_path / "set",
+        prompts=[{"prompt_id": "1", "prompt": "Tell me.", "kind": "freeform"}],
+        models=[{"model": "a"}],
+        responses=[{"prompt_id": "1", "model": "a", "text": "No."}],
+    )
+    assert run("learn", folder) == 1
+    assert "nothing could be learnt" in capsys.readouterr().err
+    assert not weights_file().exists()
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+def test_a_run_teaches_who_agrees_with_whom() -> None:
+    said = {"a/x": "It is 42.", "b/x": "42", "c/y": "41"}
+    outcomes = [
+        outcome_of(Identity(name=name, lineage=name[-1]), f"The answer is {text}")
+        for name, text in said.items()
+    ]
+    lesson = lesson_of("run/0", Prompt.of("How many?"), outcomes, expect=Expect.NUMBER)
+    assert lesson is not None
+    assert lesson.poll.asked == ("x", "x", "y")
+    assert [(ballot.voter, ballot.answer) for ballot in lesson.poll.ballots] == [
+        ("x", "42"),
+        ("x", "42"),
+        ("y", "41"),
+    ]
+    assert (lesson.poll.truth, lesson.labelled) == (None, False)
+    assert lesson_of("run/1", Prompt.of("How many?"), outcomes[:2]) is None
+
+
+def test_what_asks_says_where_weights_cannot_be_read_and_goes_on(
+    here: Path, capsys: pytest.CaptureFixture[str], unblocked_loop: BlockBuster
+) -> None:
+    unblocked_loop.deactivate()  # the command loads its parts while its loop runs
+    file = weights_file()
+    file.parent.mkdir(parents=True)
+    file.write_text("broken")
+    with served(oak(VirtualModel("m", latency=SWIFT)), here):
+        assert run("ask", "How many are 2 + 2?") == 0
+    said = capsys.readouterr().err
+    assert "models count by no learnt weights" in said
+    assert "`panvox weights reset`" in said
+
+
+def test_runs_teach_by_their_ids_and_all_at_once(
+    here: Path, capsys: pytest.CaptureFixture[str], unblocked_loop: BlockBuster
+) -> None:
+    unblocked_loop.deactivate()  # the command loads its parts while its loop runs
+    with served(oak(VirtualModel("m", latency=SWIFT), VirtualModel("n", latency=SWIFT)), here):
+        assert run("ask", "forty-two", "--models", "oak/*") == 0
+        assert run("ask", "blue", "--models", "oak/*") == 0
+    capsys.readouterr()
+    assert run("learn", "all", "--task", "short") == 0
+    said = capsys.readouterr()
+    assert "learnt for short: agreement^4 of 2 unlabelled prompts; weights of 2 models" in said.out
+    assert run("learn", "last", "--task", "short") == 0
+    assert "agreement^4 of 1 unlabelled prompts" in capsys.readouterr().out
+    assert run("learn", "nosuchrun") == 1
+    assert "There is no run 'nosuchrun'" in capsys.readouterr().err
