@@ -288,11 +288,11 @@ def ask(
 ) -> int:
     """Ask every model at once; one answer, the groups behind it, a ledger."""
     calls.check(options.models)
-    judging = judges.judging()
     settings = load_settings(options.settings)
     if options.budget is not None:
         settings = with_budget(settings, _dollars(options.budget))
     question = Question.of(prompt, options, settings)
+    judging = judges.judging(question.method)
     manner = Manner(
         json=options.json,
         quiet=options.quiet,

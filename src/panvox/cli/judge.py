@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -67,16 +69,15 @@ def judge(
 ) -> int:
     """Curate a stored run again, without asking its models again, and compare the verdicts."""
     wanted = judging_of(judge, synthesise, method=method)
-    rules = Rules(method=method, expect=expect)
     loaded = load_settings(settings)
-    return run(lambda _: _judge(loaded, reference, turn, rules, wanted, keep=keep, json=json))
+    return run(lambda _: _judge(loaded, reference, turn, (method, expect), wanted, keep=keep, json=json))
 
 
 async def _judge(
     settings: Settings,
     reference: str,
     number: int | None,
-    rules: Rules,
+    changed: tuple[Method, Expect | None],
     wanted: Judging | None,
     *,
     keep: bool,
@@ -85,7 +86,9 @@ async def _judge(
     async with panvox.open(settings) as session:
         stored = await session.store.run(reference)
         turn = _turn(stored, number)
-        after = curated(turn, rules)
+        method, expect = changed
+        rules = replace(await session.rules(), method=method, expect=expect)
+        after = await asyncio.to_thread(curated, turn, rules)
         if wanted is not None:
             after = await session.judge(stored, turn, after, wanted)
         kept = keep or after.judgement is not None or after.synthesis is not None
@@ -128,6 +131,7 @@ def curated(turn: StoredTurn, rules: Rules) -> Verdict:
     curator = Curator(turn.prompt.question, turn.members, rules)
     for outcome in turn.outcomes:
         curator.add(outcome)
+    curator.settle(closely=True)
     return curator.verdict()
 
 

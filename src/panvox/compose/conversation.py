@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ import msgspec
 
 from panvox.compose.judging import Bench, JudgedTurn, Judging
 from panvox.curation import Expect, Method, Rules
+from panvox.curation.curate import needs_vectors
 from panvox.curation.rules import parse_expect, parse_method
 from panvox.engine import Run, Turn
 from panvox.engine.conversation import Past
@@ -169,11 +171,14 @@ class Conversation:
         wait = manner.get("wait") or self._settings.wait
         stop = manner.get("stop") or self._settings.stop
         deadline = manner.get("deadline")
+        rules, asked = self._rules(manner), self._prompt(prompt, manner)
+        if rules.embedder is not None and needs_vectors(asked.question, rules):
+            await asyncio.to_thread(rules.embedder.embed, ["ready"])  # loaded before answers land
         async with self._run.turn(
-            self._prompt(prompt, manner),
+            asked,
             wait=parse_wait(wait) if isinstance(wait, str) else wait,
             stop=parse_stop(stop) if isinstance(stop, str) else stop,
-            rules=self._rules(manner),
+            rules=rules,
             deadline=self._settings.deadline if deadline is None else deadline,
         ) as turn:
             with ExitStack() as listening:

@@ -16,8 +16,8 @@ import msgspec
 from panvox.curation import Curator, Expect
 from panvox.curation.ballots import Heard
 from panvox.curation.curate import lineage_of
+from panvox.curation.feedback import heed
 from panvox.curation.hearing import Kind, judged, task_of
-from panvox.curation.heeding import heed, strength
 from panvox.curation.weights import Weights
 from panvox.errors import StoreError, UsageError
 from panvox.messages import Outcome
@@ -91,7 +91,8 @@ async def weights_in_force(
 
 def strength_of(weights: Weights, task: Expect, voter: str) -> float | None:
     """The estimated probability that `voter` is right at tasks of this kind; None where nobody knows."""
-    return strength(weights.of(task), voter)
+    known = weights.of(task)
+    return known.strength(voter) if known else None
 
 
 def heard(told: Told) -> list[Heard]:

@@ -33,7 +33,7 @@ from panvox.compose.conversation import (
     past_of,
 )
 from panvox.compose.dialects import dialect_of
-from panvox.compose.feedback import Heeded, feed_back
+from panvox.compose.feedback import Heeded, feed_back, weights_in_force
 from panvox.compose.judging import Bench, Judging, appointed
 from panvox.compose.keeping import Keeping, open_cache, open_keeping, similar_prompts
 from panvox.compose.keys import pools
@@ -43,9 +43,11 @@ from panvox.compose.stack import Shared, Stack, identity_of
 from panvox.compose.watching import watched
 from panvox.curation import Rules
 from panvox.curation.weights import Weights
+from panvox.embedding import late_closer, late_embedder
 from panvox.engine import Member, Run, Turn
 from panvox.engine.waves import FREE_FIRST, Cascade
 from panvox.errors import SelectionError, UsageError
+from panvox.evaluation.published import published_strength
 from panvox.evaluation.weights_file import load_weights
 from panvox.limits.configured import NO_OVERRIDES, Overrides
 from panvox.messages import MemberEnded, Outcome, Prompt
@@ -286,7 +288,10 @@ class Session:
         `answer` and `undo`, which takes back the last that was told. Raises `UsageError` for what cannot be
         meant, `StoreError` where there is no such run.
         """
-        return await feed_back(self.store, run, best=best, bad=bad, answer=answer, turn=turn, undo=undo)
+        learnt = await self._weights(self.notes)
+        return await feed_back(
+            self.store, run, best=best, bad=bad, answer=answer, turn=turn, undo=undo, learnt=learnt
+        )
 
     @asynccontextmanager
     async def run(
@@ -321,7 +326,7 @@ class Session:
                 purse=purse,
                 tag=calling.get("tag", ""),
                 cascade=_cascade(self.settings, calling.get("cascade")),
-                rules=Rules(weights=await self._weights(notes)),
+                rules=await self.rules(notes),
             )
             yield Conversation(
                 self.settings,
@@ -364,6 +369,15 @@ class Session:
             panel,
             select=self.select,
             make=lambda entry: panels.members([entry], alone, heard=self.notes.say, purse=purse)[0],
+        )
+
+    async def rules(self, notes: Notes | None = None) -> Rules:
+        """What verdicts go by: what was learnt, what users told, and what was published."""
+        return Rules(
+            weights=await weights_in_force(self.store, await self._weights(notes or self.notes)),
+            strength=published_strength,
+            embedder=late_embedder(),
+            closer=late_closer(),
         )
 
     async def _weights(self, notes: Notes) -> Weights:

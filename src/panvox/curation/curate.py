@@ -35,12 +35,20 @@ TOP = 5
 NAMED = 40
 """Characters of an answer in a sentence."""
 
+MEANT = frozenset({Expect.SHORT, Expect.YES_NO, Expect.TEXT})
+"""Kinds of answers that are compared by what they mean where no final answer could be read."""
+
 _SPARED = frozenset({State.CANCELLED, State.INTERRUPTED})
 
 
 def lineage_of(member: Identity) -> str:
     """The weights behind a member; one whose weights are unknown is a lineage of its own."""
     return member.lineage or member.name
+
+
+def needs_vectors(question: str, rules: Rules) -> bool:
+    """Whether answers to `question` are compared by what they mean, as far as nothing is read from them."""
+    return (rules.expect or infer(question)) in MEANT
 
 
 class Curator:
@@ -65,7 +73,13 @@ class Curator:
         self.answered = 0
 
     def _gatherings(self, voters: Mapping[str, Identity]) -> Gatherings:
-        return Gatherings(self._tally(voters), Grouping())
+        rules, means = self._rules, self.kind in MEANT
+        grouping = Grouping(
+            rules.embedder if means else None,
+            question=self._question,
+            closer=rules.closer if means else None,
+        )
+        return Gatherings(self._tally(voters), grouping)
 
     def _tally(self, voters: Mapping[str, Identity]) -> Tally:
         rules = self._rules
@@ -135,9 +149,17 @@ class Curator:
         """What is counted: the answers that failed a check only where there are no others."""
         return self._kept if self._kept.landed else self._failed
 
-    def settle(self) -> None:
-        """Make one of the groups that turn out to be the same: before a verdict that is to last."""
-        self._votes.settle()
+    @property
+    def has_close_calls(self) -> bool:
+        """Whether to look closely could make one of several groups."""
+        return self._rules.closer is not None and self.kind in MEANT and len(self._votes.groups) > 1
+
+    def settle(self, *, closely: bool = False) -> None:
+        """Make one of the groups that turn out to be the same: before a verdict that is to last.
+
+        To look `closely` takes a fraction of a second where there is a better embedder; do it in a thread.
+        """
+        self._votes.settle(closely=closely)
 
     def outlook(self, *, risk: float = 0.05) -> Outlook:
         """What those who have not ended, or were not waited for, could still change.

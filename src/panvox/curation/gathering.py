@@ -77,9 +77,9 @@ class Gatherings:
         self.landed.append((landed, group))
         self.tally.add(landed.voter, group, factor=landed.factor)
 
-    def settle(self) -> None:
+    def settle(self, *, closely: bool = False) -> None:
         """Make one of the groups that turn out to be the same, now that all are known."""
-        for into, gone in self.grouping.settle():
+        for into, gone in self.grouping.settle(closely=closely):
             self.merge(into, gone)
 
     def merge(self, into: int, gone: int) -> None:

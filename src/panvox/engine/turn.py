@@ -447,6 +447,8 @@ class Turn:
                 self._unwritten.task_done()
 
     async def _finish(self) -> None:
+        if self._curator.has_close_calls:
+            await asyncio.to_thread(self._curator.settle, closely=True)
         verdict = self._curator.verdict()
         self.ended = RunEnded(
             run=self.run,

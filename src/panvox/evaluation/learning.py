@@ -1,6 +1,6 @@
 """What a set teaches: polls for the weights, scores for the order of the models.
 
-`learn` is the door to the learners of `panvox.curation`; everything that learns from polls passes here.
+Polls go to the learner of `panvox.curation`; what labels say of free texts is counted here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 
 from panvox.curation import Expect
 from panvox.curation.ballots import Poll
+from panvox.curation.learn import learn
 from panvox.curation.weights import Record, TaskWeights, Weights
 from panvox.evaluation.datasets import hashed
 
@@ -77,31 +78,6 @@ def _of_task(task: Expect, lessons: Sequence[Lesson], prior: Prior) -> TaskWeigh
     return None
 
 
-def learn(polls: Sequence[Poll], *, labels: bool = True, prior: Prior) -> TaskWeights:
-    """Weights of one kind of task from polls: accuracy^4 with labels, agreement^4 without.
-
-    Strengths are drawn towards the published one, else their mean, by two prompts' worth. Raises
-    `ValueError` without polls.
-    """
-    if not polls:
-        raise ValueError("there is nothing to learn from")
-    counted = [poll for poll in polls if poll.truth is not None] if labels else list(polls)
-    seen: dict[str, list[float]] = defaultdict(list)
-    for poll in counted:
-        for voter, score in (_accuracy(poll) if labels else _agreement(poll)).items():
-            seen[voter].append(score)
-    word = "accuracy" if labels else "agreement"
-    return _weighed(
-        polls[0].task,
-        seen,
-        prior,
-        method=word,
-        basis=f"{word}^{SHARPNESS} of {len(counted)} {'labelled' if labels else 'unlabelled'} prompts",
-        labels=len(counted) if labels else 0,
-        polls=len(polls),
-    )
-
-
 def from_preferences(task: Expect, lessons: Sequence[Lesson]) -> TaskWeights:
     """Weights for free texts: the mean label of each voter's texts, to the same power."""
     seen: dict[str, list[float]] = defaultdict(list)
@@ -162,15 +138,6 @@ def ranked(lessons: Sequence[Lesson], models: Mapping[str, str], prior: Prior) -
                 agreement[voter].append(score)
         strength = {model: fmean(agreement[voter]) for model, voter in models.items() if voter in agreement}
     return sorted(models, key=lambda model: -strength.get(model, float("-inf")))
-
-
-def _accuracy(poll: Poll) -> dict[str, float]:
-    """By voter, the share of its ballots that are right; no readable answer is a wrong one."""
-    ballots = _ballots(poll)
-    return {
-        voter: fmean(answer == poll.truth for answer in ballots[voter]) if voter in ballots else 0.0
-        for voter in poll.asked
-    }
 
 
 def _agreement(poll: Poll) -> dict[str, float]:

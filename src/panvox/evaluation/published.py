@@ -37,5 +37,10 @@ def _strength(model: Recorded | None, member: Identity, task: Expect, scale: str
         said = model.leaderboard_ae1 if scale == "ae1" else model.leaderboard_ae2
         if said is not None:
             return said.win_rate / 100
+    return published_strength(member, task)
+
+
+def published_strength(member: Identity, task: Expect) -> float | None:
+    """What `panvox models` knows of published results, from 0 to 1; None where nobody measured the model."""
     found = strength(member.lineage or member.name, _KINDS.get(task, TaskKind.GENERAL))
     return found.value if found else None
