@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from panvox.curation import Curator, Expect, Method, Rules
 from panvox.curation.centre import most_central, words
+from panvox.curation.choose import candidate
 from panvox.curation.gathering import Gatherings, Landed
-from panvox.curation.grouping import Grouping
-from panvox.curation.quality import Quality
 from panvox.curation.tally import Tally
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.messages import Answer, Finish, Identity, Outcome, State, ToolCall
@@ -290,7 +289,7 @@ def test_published_strengths_count_where_nothing_was_learnt() -> None:
 
 def test_groups_that_turn_out_to_be_the_same_become_one_with_the_votes_of_both() -> None:
     tally = Tally("abc")
-    gathered = Gatherings(tally, Grouping())
+    gathered = Gatherings(tally)
     for voter, number in (("a", 0), ("b", 1), ("b", 0), ("c", 2)):
         gathered.add(landed(voter, f"city {number}"), number)
     gathered.merge(0, 1)
@@ -305,12 +304,9 @@ def test_groups_that_turn_out_to_be_the_same_become_one_with_the_votes_of_both()
 
 def landed(voter: str, shown: str) -> Landed:
     return Landed(
-        name=voter,
-        voter=voter,
+        candidate=candidate(voter, shown),
         key=shown,
         shown=shown,
-        words=words(shown),
-        quality=Quality(),
         factor=1.0,
         arrival=0.0,
     )

@@ -10,18 +10,18 @@ No text is read again after it was added.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from panvox.curation.centre import words
-from panvox.curation.choose import Candidate, rank
-from panvox.curation.expect import Expect, infer
-from panvox.curation.extract import Extract, extract
+from panvox.curation.choose import LATENCY, Choice, candidate, latency_factor, multi_factor
+from panvox.curation.expect import Expect, asked, infer
+from panvox.curation.extract import Extract, read
 from panvox.curation.gathering import Gatherings, Landed
 from panvox.curation.grouping import Grouping
-from panvox.curation.quality import Quality, inspect
+from panvox.curation.quality import Check, Quality, inspect, pardoned
 from panvox.curation.rules import Method, Rules
+from panvox.curation.stated import stated_confidence
 from panvox.curation.tally import Tally
 from panvox.messages import Identity, Outcome, State
 from panvox.verdicts import Filtered, Group, Outlook, Verdict
@@ -37,6 +37,8 @@ NAMED = 40
 
 MEANT = frozenset({Expect.SHORT, Expect.YES_NO, Expect.TEXT})
 """Kinds of answers that are compared by what they mean where no final answer could be read."""
+
+_OFF_TOPIC = "it has next to nothing in common with the other answers"
 
 _SPARED = frozenset({State.CANCELLED, State.INTERRUPTED})
 
@@ -54,42 +56,51 @@ def needs_vectors(question: str, rules: Rules) -> bool:
 class Curator:
     """Extracts, checks, groups and counts answers as they land; says what they amount to at any time.
 
-    An answer that fails a check does not vote, unless all fail one.
+    An answer that fails a check does not vote, unless most answers fail the same one.
     """
 
     def __init__(self, question: str, members: Sequence[Identity], rules: Rules | None = None) -> None:
         self._question = question
-        self._rules = rules or Rules()
-        self.kind = self._rules.expect or infer(question)
+        self._rules = rules = rules or Rules()
+        self._asked_for = asked(question, rules.expect)
+        self.kind = self._asked_for.kind
         self._asked = len(members)
         self._open = {member.name: lineage_of(member) for member in members}
         self._spared: dict[str, str] = {}
-        self._filtered: list[Filtered] = []
         self._fastest: Outcome | None = None
-        voters = {lineage_of(member): member for member in members}
-        lineages = set(voters)
-        self._kept, self._failed = self._gatherings(voters), self._gatherings(voters)
-        self.votes_asked = self._kept.tally.outlook(lineages).votes
-        self.answered = 0
-
-    def _gatherings(self, voters: Mapping[str, Identity]) -> Gatherings:
-        rules, means = self._rules, self.kind in MEANT
-        grouping = Grouping(
+        self._voters = {lineage_of(member): member for member in members}
+        means = self.kind in MEANT
+        self._grouping = Grouping(
             rules.embedder if means else None,
-            question=self._question,
+            question=question,
             closer=rules.closer if means else None,
         )
-        return Gatherings(self._tally(voters), grouping)
+        self._landed: list[tuple[Landed, int]] = []
+        self._failed: list[Check | None] = []
+        self._kept = Gatherings(self._tally())
+        self._choice = self._new_choice()
+        self.votes_asked = self._kept.tally.outlook(set(self._voters)).votes
 
-    def _tally(self, voters: Mapping[str, Identity]) -> Tally:
-        rules = self._rules
+    def _tally(self) -> Tally:
+        rules, voters = self._rules, self._voters
         if rules.method is Method.MAJORITY:
             return Tally(voters)
-        return Tally(
-            voters,
-            rules.weights.of(self.kind),
-            strength=lambda voter: rules.strength(voters[voter], self.kind),
-        )
+        return Tally(voters, rules.weights.of(self.kind), strength=self._published)
+
+    def _new_choice(self) -> Choice:
+        return Choice(method=self._rules.method, preferences=self._rules.weights.preferences)
+
+    def _published(self, voter: str) -> float | None:
+        member = self._voters.get(voter)
+        return self._rules.strength(member, self.kind) if member else None
+
+    def _strength(self, voter: str) -> float | None:
+        """What was learnt of a voter, else published."""
+        known = self._rules.weights.of(self.kind)
+        if known and voter in known.strengths:
+            return known.strengths[voter]
+        published = self._published(voter)
+        return published if published is not None or known is None else known.unseen_strength
 
     # --- answers go in ---
 
@@ -104,62 +115,99 @@ class Curator:
             if lineage and (spared or outcome.state in _SPARED):
                 self._spared[outcome.member.name] = lineage
             return False
-        self.answered += 1
         if self._fastest is None or _arrival(outcome) < _arrival(self._fastest):
             self._fastest = outcome
         self._take(outcome)
         return True
 
+    @property
+    def answered(self) -> int:
+        """How many have answered."""
+        return len(self._landed)
+
     def _take(self, outcome: Outcome) -> None:
         calls = () if outcome.text or outcome.answer is None else outcome.answer.tool_calls
         text = outcome.text or ", ".join(f"{call.name}({call.arguments})" for call in calls)
-        found = extract(text, self._question, self._rules.expect) if outcome.text else None
-        quality = self._inspected(outcome, text, found)
-        if quality.failed is not None:
-            name = outcome.member.name
-            self._filtered.append(Filtered(name, quality.failed.value, quality.reason))
-        votes = self._kept if quality.failed is None else self._failed
-        votes.add(
-            Landed(
-                name=outcome.member.name,
-                voter=lineage_of(outcome.speaker),
-                key=found.key if found else None,
-                shown=found.shown if found else _excerpt(text),
-                words=words(text),
+        found = read(text, self._asked_for).answer if outcome.text else None
+        voter = lineage_of(outcome.speaker)
+        quality = self._inspected(outcome, text, found, voter)
+        landed = Landed(
+            candidate=candidate(
+                outcome.member.name,
+                text,
+                voter=voter,
                 quality=quality,
-                factor=quality.score if self._rules.method is Method.MULTI_FACTOR else 1.0,
-                arrival=_arrival(outcome),
+                strength=self._strength(voter),
+                latency=outcome.duration,
             ),
-            votes.grouping.place(text, found, calls=calls),
+            key=found.key if found else None,
+            shown=found.shown if found else _excerpt(text),
+            factor=self._factor(quality, outcome, text),
+            arrival=_arrival(outcome),
+        )
+        number = self._grouping.place(text, found, calls=calls)
+        self._landed.append((landed, number))
+        self._failed.append(quality.failed)
+        self._choice.add(landed.candidate)
+        if quality.failed is None:
+            self._kept.add(landed, number)
+
+    def _inspected(self, outcome: Outcome, text: str, found: Extract | None, voter: str) -> Quality:
+        constants = self._rules.constants
+        return inspect(
+            text,
+            question=self._question,
+            expect=self.kind,
+            read=found is not None or not outcome.text,
+            finish=outcome.answer.finish if outcome.answer else None,
+            strength=self._strength(voter),
+            confidence=stated_confidence(text),
+            seen=constants.seen(outcome.member.name, self._question, text) if constants else 0,
         )
 
-    def _inspected(self, outcome: Outcome, text: str, found: Extract | None) -> Quality:
-        finish = outcome.answer.finish if outcome.answer else None
-        return inspect(text, question=self._question, expect=self.kind, read=found is not None, finish=finish)
+    def _factor(self, quality: Quality, outcome: Outcome, text: str) -> float:
+        """What the method makes of an answer: under multi-factor, latency, confidence, quality and length."""
+        if self._rules.method is not Method.MULTI_FACTOR:
+            return 1.0
+        return multi_factor({**quality.factors, LATENCY: latency_factor(outcome.duration, 0.0)})
 
     # --- what they amount to ---
 
     @property
     def leading_votes(self) -> float:
         """Votes of the largest group."""
-        return max((self._votes.tally.votes(number) for number in self._votes.groups), default=0.0)
+        counted = self._counted()
+        return max((counted.tally.votes(number) for number in counted.groups), default=0.0)
 
-    @property
-    def _votes(self) -> Gatherings:
-        """What is counted: the answers that failed a check only where there are no others."""
-        return self._kept if self._kept.landed else self._failed
+    def _counted(self, off_topic: Sequence[str] = ()) -> Gatherings:
+        """The votes: of all answers that failed no check, or one that most of them failed; else of all."""
+        pardon = pardoned(self._failed)
+        if not pardon and not off_topic and self._kept.landed:
+            return self._kept
+        voting = [
+            (landed, number)
+            for landed, number in self._landed
+            if (landed.quality.failed is None or landed.quality.failed in pardon)
+            and landed.name not in off_topic
+        ]
+        counted = Gatherings(self._tally())
+        for landed, number in voting or self._landed:
+            counted.add(landed, number)
+        return counted
 
     @property
     def has_close_calls(self) -> bool:
         """Whether to look closely could make one of several groups."""
-        return self._rules.closer is not None and self.kind in MEANT and len(self._votes.groups) > 1
+        return self._rules.closer is not None and self.kind in MEANT and len(self._kept.groups) > 1
 
     def settle(self, *, closely: bool = False) -> None:
         """Make one of the groups that turn out to be the same: before a verdict that is to last.
 
         To look `closely` takes a fraction of a second where there is a better embedder; do it in a thread.
         """
-        self._votes.settle(closely=closely)
+        for into, gone in self._grouping.settle(closely=closely):
+            self._kept.merge(into, gone)
+            self._landed = [(landed, into if number == gone else number) for landed, number in self._landed]
 
     def outlook(self, *, risk: float = 0.05) -> Outlook:
         """What those who have not ended, or were not waited for, could still change.
@@ -200,12 +248,17 @@ class Curator:
         """
         if not provisional:
             self.settle()
-        counted = self._votes
+        off_topic = self._choice.off_topic() if self.kind is Expect.TEXT and not provisional else ()
+        counted = self._counted(off_topic)
         order = counted.ranked()
         groups = tuple(counted.group(number) for number in order)
         leading = groups[0] if groups else None
         agreed = leading is not None and leading.share > 0.5 and len(leading.members) > 1
-        top = tuple(group.representative for group in groups[:1]) if provisional else self._top(counted)
+        first = tuple(group.representative for group in groups[:1])
+        top = first if provisional else self._top(counted, groups)
+        if top and leading and not provisional:
+            groups = (replace(leading, representative=_first(top, leading)), *groups[1:])
+        sure = counted.tally.confidence(order[0]) if leading and self._can_be_right(leading) else None
         return Verdict(
             asked=self._asked,
             answered=self.answered,
@@ -214,16 +267,14 @@ class Curator:
             consensus=leading.answer if leading and agreed else None,
             best=top[0] if top else None,
             fastest=self._fastest.member.name if self._fastest else None,
-            confidence=counted.tally.confidence(order[0])
-            if leading and self._can_be_right(leading)
-            else None,
+            confidence=sure,
             calibrated=counted.tally.calibrated,
             top=top,
             effective=counted.tally.effective,
             expect=self.kind.value,
             method=self._rules.method.value,
-            basis=self._basis(),
-            filtered=tuple(self._filtered) if counted is self._kept else (),
+            basis=self._basis(counted),
+            filtered=self._filtered(counted, off_topic),
             votes=() if provisional else tuple(counted.votes(order)),
             outlook=self.outlook(),
         )
@@ -231,28 +282,47 @@ class Curator:
     def _can_be_right(self, leading: Group) -> bool:
         return leading.extracted and self.kind is not Expect.TEXT
 
-    def _top(self, counted: Gatherings) -> tuple[str, ...]:
-        candidates = [
-            Candidate(
-                name=landed.name,
-                lineage=landed.voter,
-                words=landed.words,
-                quality=landed.quality,
-                weight=counted.tally.votes(number) if landed.key is not None else None,
-                arrival=landed.arrival,
-            )
-            for landed, number in counted.landed
-        ]
-        return rank(candidates, method=self._rules.method)[:TOP]
+    def _top(self, counted: Gatherings, groups: Sequence[Group]) -> tuple[str, ...]:
+        """The best answers: of the leading group, then of the others; of all where texts are not counted."""
+        choice = self._choice
+        if any(landed.quality.failed for landed, _ in counted.landed):
+            choice = self._new_choice()
+            for landed, _ in counted.landed:
+                choice.add(replace(landed.candidate, quality=replace(landed.quality, failed=None)))
+        voting = {landed.name for landed, _ in counted.landed}
+        leads = groups[0] if groups else None
+        if leads is None or self.kind is Expect.TEXT or not (leads.extracted or len(leads.members) > 1):
+            return choice.ranked(voting)[:TOP]
+        first = choice.ranked(frozenset(leads.members))[:TOP]
+        return (*first, *(group.representative for group in groups[1:] if len(first) < TOP))[:TOP]
 
-    def _basis(self) -> str:
+    def _filtered(self, counted: Gatherings, off_topic: Sequence[str]) -> tuple[Filtered, ...]:
+        voting = {landed.name for landed, _ in counted.landed}
+        found = []
+        for landed, _ in self._landed:
+            if landed.name in voting:
+                continue
+            quality = landed.quality
+            if quality.failed is not None:
+                found.append(Filtered(landed.name, quality.failed.value, quality.reason))
+            elif landed.name in off_topic:
+                found.append(Filtered(landed.name, Check.OFF_TOPIC.value, _OFF_TOPIC))
+        return tuple(found)
+
+    def _basis(self, counted: Gatherings) -> str:
         """What the weights rest on, as a sentence."""
-        basis = self._votes.tally.basis
-        if not self._filtered or self._kept.landed:
+        basis = counted.tally.basis
+        checks = Counter(landed.quality.failed.value for landed, _ in counted.landed if landed.quality.failed)
+        if not checks:
             return basis
-        checks = Counter(filtered.check for filtered in self._filtered)
         told = ", ".join(f"{count:,} {check}" for check, count in checks.most_common())
-        return f"{basis}; every answer failed a check ({told}), so that all vote"
+        who = "every answer" if checks.total() == self.answered else "most answers"
+        return f"{basis}; {who} failed a check ({told}), so that these vote"
+
+
+def _first(top: Sequence[str], group: Group) -> str:
+    """The best answer of a group, where it is among the best."""
+    return next((name for name in top if name in group.members), group.representative)
 
 
 def _arrival(outcome: Outcome) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
-from panvox.curation.grouping import Grouping
+from panvox.curation.choose import Candidate
 from panvox.curation.quality import Quality
 from panvox.curation.tally import Tally
 from panvox.verdicts import Group, Vote
@@ -17,19 +17,31 @@ from panvox.verdicts import Group, Vote
 class Landed:
     """What is kept of an answer: everything that a verdict needs, so that its text is read once.
 
-    `voter` is the word for its weights, `shown` the answer as people read it, or an excerpt where none could
-    be read; `key` is its canonical form, None without one. `factor` is what the method makes of the answer,
-    `arrival` in seconds from the start of the turn.
+    `candidate` is what it stands for as the best answer. `shown` is the answer as people read it, or an
+    excerpt where none could be read; `key` is its canonical form, None without one. `factor` is what the
+    method makes of the answer, `arrival` in seconds from the start of the turn.
     """
 
-    name: str
-    voter: str
+    candidate: Candidate
     key: str | None
     shown: str
-    words: Mapping[str, int]
-    quality: Quality
     factor: float
     arrival: float
+
+    @property
+    def name(self) -> str:
+        """The member that answered."""
+        return self.candidate.name
+
+    @property
+    def voter(self) -> str:
+        """The word for the weights that answered."""
+        return self.candidate.voter
+
+    @property
+    def quality(self) -> Quality:
+        """What its checks found."""
+        return self.candidate.quality
 
 
 @dataclass(slots=True)
@@ -63,9 +75,8 @@ class Gathering:
 class Gatherings:
     """All groups of a turn, by number, and the tally of their votes."""
 
-    def __init__(self, tally: Tally, grouping: Grouping) -> None:
+    def __init__(self, tally: Tally) -> None:
         self.tally = tally
-        self.grouping = grouping
         self.groups: dict[int, Gathering] = {}
         self.landed: list[tuple[Landed, int]] = []
 
@@ -77,19 +88,15 @@ class Gatherings:
         self.landed.append((landed, group))
         self.tally.add(landed.voter, group, factor=landed.factor)
 
-    def settle(self, *, closely: bool = False) -> None:
-        """Make one of the groups that turn out to be the same, now that all are known."""
-        for into, gone in self.grouping.settle(closely=closely):
-            self.merge(into, gone)
-
     def merge(self, into: int, gone: int) -> None:
         """All of the group `gone` belongs to the group `into` from now on."""
-        del self.groups[gone]
+        if self.groups.pop(gone, None) is None:
+            return
         self.tally.merge(into, gone)
         for place, (landed, group) in enumerate(self.landed):
             if group == gone:
                 self.landed[place] = landed, into
-                self.groups[into].add(landed)
+                self.groups.setdefault(into, Gathering(landed)).add(landed)
 
     def ranked(self) -> list[int]:
         """The numbers of the groups, the largest first.

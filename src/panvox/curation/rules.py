@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 
+from panvox.curation.constants import Constants
 from panvox.curation.expect import Expect
 from panvox.curation.weights import Weights
 from panvox.errors import UsageError
@@ -36,6 +37,7 @@ class Rules:
     `expect` is the kind of answer, found from the prompt where it is None. `weights` is what was learnt;
     `strength` tells the published strength (0 to 1) of a member at a task, None where nobody measured it.
     `embedder` finds texts that mean the same as they land, `closer` decides close calls in the end.
+    `constants` remembers which model gives the same text to every prompt.
     """
 
     expect: Expect | None = None
@@ -44,6 +46,7 @@ class Rules:
     strength: Callable[[Identity, Expect], float | None] = nobody_knows
     embedder: Embedder | None = None
     closer: Embedder | None = None
+    constants: Constants | None = None
 
 
 def parse_method(name: str) -> Method:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from panvox.curation.expect import Expect
+from panvox.curation.preferences import Preferences
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,9 +93,10 @@ LEAST = 1e-6
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
-    """What was learnt, by kind of task."""
+    """What was learnt, by kind of task; `preferences` is what tells a good free text."""
 
     tasks: Mapping[Expect, TaskWeights] = {}
+    preferences: Preferences | None = None
 
     def of(self, task: Expect) -> TaskWeights | None:
         """What is known at tasks of this kind, if anything."""

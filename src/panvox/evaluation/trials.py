@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from panvox.curation import Curator, Expect, Rules, extract
 from panvox.curation.ballots import Ballot, Poll
 from panvox.curation.curate import lineage_of
-from panvox.curation.extract import canonical
+from panvox.curation.extract import truth_key
 from panvox.errors import Empty
 from panvox.evaluation.datasets import Question, Response
 from panvox.messages import Answer, Finish, Identity, Outcome, State
@@ -20,9 +20,6 @@ Stop = Literal["certain", "likely", "never"]
 """When the rest of the answers is not waited for; `panvox.verdicts.Outlook` tells what the words mean."""
 
 STOPS: tuple[Stop, ...] = get_args(Stop)
-
-SYMBOLIC = "S:"
-"""What recorded truths begin with that are an expression and no number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +77,16 @@ def hear(
         if changed and number < len(order) and early is None and _is_over(curator, stop):
             early, waited = curator.verdict(), number
     full = curator.verdict()
+    expect = Expect(full.expect) if full.expect else rules.expect or question.expect
     return Trial(
         question=question,
         verdict=early or full,
         full=full,
         waited=waited,
         asked=members,
-        keys=_keys(question, order, full),
-        truth=truth_of(question),
-        expect=Expect(full.expect) if full.expect else rules.expect or question.expect,
+        keys=_keys(question, order, full, rules.expect),
+        truth=truth_of(question, expect),
+        expect=expect,
     )
 
 
@@ -109,14 +107,10 @@ def rules_for(rules: Rules, question: Question, expect: Expect | Literal["prompt
     return rules if expect == "prompt" else replace(rules, expect=expect or question.expect)
 
 
-def truth_of(question: Question) -> str | None:
-    """The right answer in the form of a group's `key`: read as if a model had said nothing else."""
+def truth_of(question: Question, expect: Expect | None) -> str | None:
+    """The right answer in the form of a group's `key`."""
     right = question.right
-    if right is None:
-        return None
-    right = right.removeprefix(SYMBOLIC)
-    found = extract(right, question.prompt) or canonical(right)
-    return found.key if found else right
+    return None if right is None else truth_key(right, expect or Expect.SHORT)
 
 
 def _is_over(curator: Curator, stop: Stop) -> bool:
@@ -126,7 +120,12 @@ def _is_over(curator: Curator, stop: Stop) -> bool:
     return state == "certain" or (stop == "likely" and state == "likely")
 
 
-def _keys(question: Question, order: Sequence[tuple[Identity, Response]], full: Verdict) -> dict[str, str]:
+def _keys(
+    question: Question,
+    order: Sequence[tuple[Identity, Response]],
+    full: Verdict,
+    expect: Expect | None,
+) -> dict[str, str]:
     """By model; whoever stands in no group was not let vote, and is read here."""
     grouped = {member: group for group in full.groups for member in group.members}
     keys: dict[str, str] = {}
@@ -135,7 +134,7 @@ def _keys(question: Question, order: Sequence[tuple[Identity, Response]], full: 
         if group is not None:
             key = group.key
         else:
-            found = extract(response.text or "", question.prompt)
+            found = extract(response.text or "", question.prompt, expect)
             key = found.key if found else ""
         if key:
             keys[member.name] = key
