@@ -164,6 +164,13 @@ def test_published_strengths_help_where_labels_are_few() -> None:
     assert told.strengths["strong"] > learn(known).strengths["strong"]
 
 
+def test_published_strengths_and_agreement_decide_together_where_there_are_no_labels() -> None:
+    published = {"strong": 0.95, "good": 0.9, "fair": 0.6, "weak1": 0.2}.get
+    learnt = learn(polls(MIXED, 12), prior=published, labels=False)
+    assert learnt.basis == "agreement of 12 unlabelled prompts and published strengths"
+    assert sorted(learnt.weights, key=learnt.weight)[-2:] == ["good", "strong"]
+
+
 def test_learning_is_deterministic_and_weights_survive_json() -> None:
     learnt = learn_all(polls(MIXED, 60))
     assert learnt == learn_all(polls(MIXED, 60))
@@ -283,6 +290,40 @@ def recorded_polls(folder: Path, name: str, limit: int) -> list[Poll]:
         )
         for prompt, said in sorted(answers.items())
     ]
+
+
+def changed(weights: TaskWeights, poll: Poll, order: random.Random, risk: float) -> tuple[bool, float]:
+    """Whether the leader changes after the vote was called likely, and the share of answers waited for."""
+    coming = list(poll.ballots)
+    order.shuffle(coming)
+    tally, numbers = Tally(poll.asked, weights), dict[str, int]()
+    stopped: tuple[int, int | None] | None = None
+    for place, ballot in enumerate(coming, start=1):
+        tally.add(ballot.voter, numbers.setdefault(ballot.answer, len(numbers)))
+        if stopped is None:
+            open_voters = [later.voter for later in coming[place:]]
+            if tally.outlook(open_voters, risk=risk).state != "open":
+                stopped = (place, tally.leader)
+    assert stopped is not None
+    return stopped[1] != tally.leader, stopped[0] / len(coming)
+
+
+def test_a_likely_leader_changes_no_more_often_than_the_risk_allows() -> None:
+    crowd = {f"m{number}": right_at(0.3 + 0.01 * number) for number in range(40)}
+    learnt, order = learn(polls(crowd, 100)), random.Random(7)  # noqa: S311
+    found = [changed(learnt, poll, order, 0.05) for poll in polls(crowd, 150, seed=2)]
+    assert sum(flip for flip, _ in found) <= 0.05 * len(found)
+    assert sum(share for _, share in found) / len(found) < 0.8
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("labels", [True, False])
+def test_on_recorded_answers_a_likely_leader_rarely_changes(recorded: Path, labels: bool) -> None:
+    all_polls = recorded_polls(recorded, "lawbench_case", 120)
+    learnt, order = learn(all_polls[::2], labels=labels), random.Random(7)  # noqa: S311
+    measured = [poll for poll in all_polls[1::2] if poll.ballots]
+    flips = [changed(learnt, poll, order, 0.05)[0] for poll in measured]
+    assert sum(flips) <= 0.05 * len(flips)
 
 
 @pytest.mark.data

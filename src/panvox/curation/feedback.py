@@ -31,7 +31,7 @@ def heed(weights: Weights, heard: Sequence[Heard], now: float) -> Weights:
 
     Give it the weights as they were learnt and all feedback there is: what was heeded before counts again.
     A strength is the mean of what was known and what was heard. So one piece moves a model without history by
-    a tenth, and one with 300 labelled prompts by a thousandth or two.
+    a tenth, and one with 300 labelled prompts by a few thousandths.
     """
     by_task: dict[Expect, list[Heard]] = defaultdict(list)
     for piece in heard:

@@ -21,7 +21,7 @@ from panvox.curation.copies import agreement as pairs
 from panvox.curation.copies import near_copies
 from panvox.curation.expect import Expect
 from panvox.curation.table import Bools, Floats, Ints, Table, tabulate
-from panvox.curation.weights import LEAST, Power, Record, TaskWeights, Weights
+from panvox.curation.weights import LEAST, PUBLISHED_EXPONENT, Power, Record, TaskWeights, Weights
 
 FEWEST_LABELS = 8
 """Prompts with known truth from which on labels decide; with fewer, agreement does."""
@@ -30,6 +30,9 @@ FOLDS = 5
 
 FEWEST_PUBLISHED = 4
 """Voters with labels and a published strength that a line through them needs."""
+
+AGREEMENT = (4.0, agreement.EXPONENT)
+"""Powers of agreement that are heeded beside labels: they add what few labels cannot tell."""
 
 _RANGE = (0.02, 0.98)
 
@@ -72,8 +75,8 @@ def learn(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = 
     table = sharing(table, circle)
     reliable = agreement.reliabilities(table, agreed, circle)
     if table.labelled.sum() >= FEWEST_LABELS:
-        return _from_labels(task, table, circle, reliable, prior)
-    return _from_agreement(task, table, circle, reliable)
+        return _from_labels(task, table, circle, hints(table, reliable, prior), prior)
+    return _from_agreement(task, table, circle, reliable, prior)
 
 
 def sharing(table: Table, circle: Ints) -> Table:
@@ -87,9 +90,32 @@ def sharing(table: Table, circle: Ints) -> Table:
     return replace(table, part=table.part / heard[table.poll[table.candidate], table.voter])
 
 
-def _from_agreement(task: Expect, table: Table, circle: Ints, reliable: Floats) -> TaskWeights:
-    highest = float(reliable.max())
-    weights = (reliable / highest) ** agreement.EXPONENT
+def hints(table: Table, reliable: Floats, prior: Prior) -> Floats:
+    """Weights that agreement and published strengths propose, one row each, the highest 1."""
+    rows = [(reliable / reliable.max()) ** exponent for exponent in AGREEMENT]
+    published = told(table, prior)
+    if published is not None:
+        rows.append((published / published.max()) ** PUBLISHED_EXPONENT)
+    return np.stack(rows)
+
+
+def told(table: Table, prior: Prior) -> Floats | None:
+    """The published strength of each voter, the unknown taken for the median; None where few are known."""
+    known = [prior(name) for name in table.voters]
+    values = [value for value in known if value is not None]
+    if len(values) < FEWEST_PUBLISHED:
+        return None
+    usual = float(np.median(values))
+    return np.maximum([usual if value is None else value for value in known], _RANGE[0])
+
+
+def _from_agreement(task: Expect, table: Table, circle: Ints, reliable: Floats, prior: Prior) -> TaskWeights:
+    """Weights from agreement; with published strengths, the geometric mean of both."""
+    weights = (reliable / reliable.max()) ** agreement.EXPONENT
+    published = told(table, prior)
+    if published is not None:
+        weights = np.sqrt(weights * published**PUBLISHED_EXPONENT)
+        weights /= weights.max()
     found = agreement.agreeing(table, weights, circle)
     likeness = table.scores(weights)
     won = np.zeros_like(table.correct)
@@ -98,7 +124,8 @@ def _from_agreement(task: Expect, table: Table, circle: Ints, reliable: Floats) 
     )
     return TaskWeights(
         task=task,
-        basis=f"agreement of {table.polls} unlabelled prompt{'s' * (table.polls > 1)}",
+        basis=f"agreement of {table.polls} unlabelled prompt{'s' * (table.polls > 1)}"
+        + (" and published strengths" if published is not None else ""),
         method="agreement",
         weights=_named(table, np.maximum(weights, LEAST)),
         strengths=_named(table, found),
@@ -120,11 +147,11 @@ class _Fit:
     weights: dict[str, Floats]
 
 
-def _fit(table: Table, prior: Floats, reliable: Floats) -> _Fit:
+def _fit(table: Table, prior: Floats, proposed: Floats) -> _Fit:
     strength, without = power.strengths(table, prior)
-    factors, agreeing = power.fit_curve(table, without, reliable)
-    curve = power.along(factors, power.EXPONENTS, strength)
-    together = curve + power.along(agreeing, power.AGREEMENT, reliable)
+    factors, heeded = power.fit_curve(table, without, proposed)
+    curve = power.along(factors, strength)
+    together = curve + heeded @ proposed
     if together.max() < _WORTHLESS:
         together = np.full(len(strength), _WORTHLESS)
     weights = {"power": together, "best": _best_first(strength, together)}
@@ -141,17 +168,17 @@ def _best_first(strength: Floats, curve: Floats) -> Floats:
     return weights
 
 
-def _from_labels(task: Expect, table: Table, circle: Ints, reliable: Floats, published: Prior) -> TaskWeights:
+def _from_labels(task: Expect, table: Table, circle: Ints, proposed: Floats, published: Prior) -> TaskWeights:
     prior = prior_means(table, published)
     fold = _folds(table)
     held_out = {name: np.zeros(len(table.poll)) for name in _names()}
     for number in range(FOLDS):
-        fitted = _fit(_only(table, fold != number), prior, reliable)
+        fitted = _fit(_only(table, fold != number), prior, proposed)
         here = fold[table.poll] == number
         for name, weights in fitted.weights.items():
             held_out[name][here] = table.scores(weights)[here]
     method = choose(table, held_out)
-    final = _fit(table, prior, reliable)
+    final = _fit(table, prior, proposed)
     return _described(task, table, circle, final, method, held_out[method])
 
 

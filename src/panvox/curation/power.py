@@ -18,9 +18,6 @@ EXPONENTS = (1.0, 3.0, 6.0, 12.0, 24.0)
 """Powers of the curve: from a majority to the best with the others as its stand-ins, each about twice the
 last."""
 
-AGREEMENT = (4.0, 12.0)
-"""Powers of agreement with the others, which adds what few labels cannot tell."""
-
 PSEUDO = 4.0
 """Prompts that the prior of a strength counts for: two right and two wrong in the middle, as Agresti and
 Coull add."""
@@ -42,16 +39,15 @@ def strengths(table: Table, prior: Floats, *, pseudo: float = PSEUDO) -> tuple[F
     return (sum_right + pseudo * prior) / (sum_asked + pseudo), without
 
 
-def fit_curve(table: Table, each: Floats, agreement: Floats) -> tuple[Floats, Floats]:
-    """The factor of each of `EXPONENTS` for strength, and of each of `AGREEMENT` for agreement.
+def fit_curve(table: Table, each: Floats, hints: Floats) -> tuple[Floats, Floats]:
+    """The factor of each of `EXPONENTS` for strengths, and of each of `hints`: weights that others propose.
 
-    `each` are strengths by poll and voter, `agreement` is by voter; both are divided by the highest. The
+    `each` are strengths by poll and voter, taken relative to the highest; `hints` are one row each. The
     factors are in units of the log-odds of answers.
     """
     relative = each / each.max(axis=1, keepdims=True)
-    agreeing = agreement / agreement.max()
     features = [table.scores(relative**exponent) for exponent in EXPONENTS]
-    features += [table.scores(agreeing**exponent) for exponent in AGREEMENT]
+    features += [table.scores(hint) for hint in hints]
     factors = fit_factors(table, np.stack(features, axis=1))
     return factors[: len(EXPONENTS)], factors[len(EXPONENTS) :]
 
@@ -77,10 +73,10 @@ def fit_factors(table: Table, features: Floats) -> Floats:
     return np.asarray(factors / spread)
 
 
-def along(factors: Floats, exponents: tuple[float, ...], values: Floats) -> Floats:
-    """The sum of powers at each value, relative to the highest."""
-    relative = values / values.max()
-    terms = [factor * relative**exponent for factor, exponent in zip(factors, exponents, strict=True)]
+def along(factors: Floats, strength: Floats) -> Floats:
+    """The value of the curve at each strength."""
+    relative = strength / strength.max()
+    terms = [factor * relative**exponent for factor, exponent in zip(factors, EXPONENTS, strict=True)]
     return np.asarray(sum(terms))
 
 

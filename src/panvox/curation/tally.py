@@ -19,11 +19,8 @@ import msgspec
 
 from panvox.curation.confidence import confidence_of, share_confidence
 from panvox.curation.stopping import Open, certain, chance_of_change
-from panvox.curation.weights import TaskWeights
+from panvox.curation.weights import PUBLISHED_EXPONENT, TaskWeights
 from panvox.verdicts import Outlook
-
-PUBLISHED_EXPONENT = 3.0
-"""Power of published strength that a vote counts where nothing was learnt."""
 
 _EPSILON = 1e-9
 
