@@ -236,13 +236,14 @@ def text_table(name: str, score: str, several: Sequence[Half], *, quick: bool) -
 # --- the report ------------------------------------------------------------------------------------
 
 CAVEATS = """
-Caveats first. The answers were recorded by others, of models of 2023 to 2025, to prompts of public
-benchmarks that some of these models may have seen. Each figure is the mean over splits of a set in halves by
-a hash of prompt ids, here {seeds}; the standard error of one cell is 1 to 3 points, and the splits share
-prompts. The kind of answer is what the set records. All is learnt on one half and measured on the other; the
-best single model is chosen on the first half as well. Copies have names of their own, so that only their
-answers give them away. Labels of free texts are of a GPT-4 judge, which prefers long texts; a pick of a model
-that games it counts nothing, and the judge of 75 % is a simulated one.
+Caveats first. The answers were recorded by others, to prompts of public benchmarks that some of these
+models may have seen. Each figure is the mean over splits of a set in halves by a hash of prompt ids, here
+{seeds}. The splits share prompts, and an accuracy on n prompts has a standard error of up to 0.5/sqrt(n):
+4.5 points on 125. The kind of answer is what the set records. All is learnt on one half and measured on the
+other; the best single model is chosen on the first half as well. Copies have names of their own, so that
+only their answers give them away. Labels of free texts are of a GPT-4 judge, which prefers long texts; a
+pick of a model that games it counts nothing, though its labels teach. The judge of 75 % is a simulated one
+that chooses among the best texts which the verdict names; where it names none the vote stands.
 """
 
 

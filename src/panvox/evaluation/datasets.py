@@ -1,6 +1,6 @@
 """A recorded set, read once and checked where it enters: prompts, models, and who said what.
 
-A set is held in memory: a hundred thousand answers of 1,600 characters take about 250 MB.
+A set is held in memory: a hundred thousand answers of 1,600 characters take about 300 MB.
 """
 
 from __future__ import annotations
