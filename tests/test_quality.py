@@ -15,6 +15,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panvox.curation.centre import words
 from panvox.curation.constants import Constants
 from panvox.curation.expect import Expect
 from panvox.curation.factors import DEFAULTS, NAMES, Factors, learn_factors
@@ -271,9 +272,11 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("frame", ["{}", "Maples grow well.\n{}", "{}\nMaples grow well in the shade."])
 def test_texts_that_speak_to_their_judge_are_barred(text: str, frame: str):
-    quality = inspect(frame.format(text), question=TREES, expect=Expect.TEXT, read=False)
+    whole = frame.format(text)
+    quality = inspect(whole, question=TREES, expect=Expect.TEXT, read=False)
     assert quality.failed is Check.INJECTION
     assert quality.barred
+    assert inspect(whole, question=TREES, expect=Expect.TEXT, read=False, counted=words(whole)) == quality
 
 
 @pytest.mark.parametrize(

@@ -67,12 +67,13 @@ def candidate(
     quality: Quality | None = None,
     strength: float | None = None,
     latency: float | None = None,
+    counted: Mapping[str, int] | None = None,
 ) -> Candidate:
-    """A candidate, its words and layout read from its text."""
+    """A candidate, its layout and (unless they are `counted`) its words read from its text."""
     return Candidate(
         name=name,
         voter=voter or name,
-        words=words(text),
+        words=words(text) if counted is None else counted,
         layout=layout(text),
         quality=quality or Quality(),
         strength=strength,

@@ -7,9 +7,11 @@ question says itself is no sign: who asks about such attacks gets answers about 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
+
+from panvox.curation.centre import EXCERPT
 
 _WINDOW = 20_000
 """First and last characters of a text that are searched."""
@@ -129,10 +131,15 @@ def without_template(text: str) -> str:
     return text[:end]
 
 
-def sign_of_injection(text: str, question: str) -> str | None:
-    """What a text does to sway its judge, as the rest of a sentence, or None."""
+def sign_of_injection(text: str, question: str, counted: Mapping[str, int] | None = None) -> str | None:
+    """What a text does to sway its judge, as the rest of a sentence, or None.
+
+    `counted` are its words (see `centre.words`), where they have been counted: most need no closer look.
+    """
     if holds_hidden(text):
         return "it holds signs that nobody sees"
+    if counted is not None and _is_harmless(text, counted):
+        return None
     if len(text) > 2 * _WINDOW:
         text = f"{text[:_WINDOW]}\n{text[-_WINDOW:]}"
     lowered = without_template(visible(text).rstrip()).casefold()
@@ -147,6 +154,38 @@ def _signs_unlike(question: str) -> Sequence[_Sign]:
     """The signs that the question does not show itself."""
     asked = question[:_WINDOW].casefold()
     return tuple(sign for sign in _SIGNS if not sign.usual.search(asked))
+
+
+_TELLING_WORDS = (
+    "disregard forget override judge judges grader graders evaluator evaluators rater raters assessor "
+    "assessors referee referees annotator annotators verifier verifiers answer answers response responses "
+    "output outputs reply replys candidate candidates models begin end winner verdict preferred preference "
+    "ranking score rating model_identifier"
+)
+_TELLING = frozenset(_TELLING_WORDS.split())
+"""Words of which every sign holds one, but for those that hold one of the pieces."""
+
+_PIECES = (
+    "ignor",
+    "not consider",
+    "[[",
+    "<",
+    "[/",
+    "as the ",
+    "as best",
+    "忽略",
+    "無視",
+    "无视",
+    "игнорир",
+    "무시",
+)
+
+
+def _is_harmless(text: str, counted: Mapping[str, int]) -> bool:
+    if len(text) > EXCERPT or not _TELLING.isdisjoint(counted):
+        return False
+    lowered = text.casefold()
+    return not any(map(lowered.__contains__, _PIECES)) and len(visible(text)) == len(text)
 
 
 def holds_hidden(text: str) -> bool:

@@ -30,8 +30,8 @@ STRENGTH, CENTRALITY, LENGTH, HABIT, ITEMS, HEADINGS, CODE = FEATURES = (
 )
 _OF_LENGTH = frozenset({LENGTH, HABIT})
 
-UNLABELLED = {STRENGTH: 1.0, CENTRALITY: 0.25}
-"""Worth without labels: one standard deviation of centrality is a quarter of a logit of strength. So strength
+UNLABELLED = {STRENGTH: 1.0, CENTRALITY: 0.2}
+"""Worth without labels: one standard deviation of centrality is a fifth of a logit of strength. So strength
 decides where it differs, as in a mixed pool, and centrality where it does not."""
 
 _SHRINK = 5.0

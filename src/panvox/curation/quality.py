@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -97,20 +97,22 @@ def inspect(
     confidence: float | None = None,
     seen: int = 0,
     typical: float | None = None,
+    counted: Mapping[str, int] | None = None,
     factors: Factors = DEFAULTS,
 ) -> Quality:
     """What is wrong with a text, and its score. Linear in the length of the text.
 
-    `read` tells whether a final answer was found, `strength` what is known of the model and `confidence`
-    what the answer says of itself (0 to 1 each), `seen` at how many other questions the model gave the
-    same text (see `Constants`), and `typical` the usual length of the other answers in characters.
+    `read` tells whether a final answer was found, `strength` what is known of the model and `confidence` what
+    the answer says of itself (0 to 1 each), `seen` at how many other questions the model gave the same text
+    (see `Constants`), `typical` the usual length of the other answers in characters. `counted` are the words
+    of the text (see `centre.words`), which spare a pass where they have been counted already.
     """
     bare = visible(text).strip()
     if not bare:
         reason = "there is no text in it"
         return Quality(failed=Check.EMPTY, reason=reason, flags=(Check.EMPTY,), score=0.0)
     looped = share_repeated(without_template(bare))
-    circumstances = _Case(question, expect, read, cut=finish is Finish.LENGTH and not read, seen=seen)
+    circumstances = _Case(question, expect, read, finish is Finish.LENGTH and not read, seen, counted)
     findings = dict(_findings(text, bare, looped, circumstances))
     failed = next((check for check in findings if check in _SPOILS_ANY or not read), None)
     known = {
@@ -138,11 +140,12 @@ class _Case(NamedTuple):
     read: bool
     cut: bool
     seen: int
+    counted: Mapping[str, int] | None
 
 
 def _findings(text: str, bare: str, looped: float, case: _Case) -> Iterable[tuple[Check, str]]:
     """The checks that fail, gravest first, each with its reason."""
-    if sign := sign_of_injection(text, case.question):
+    if sign := sign_of_injection(text, case.question, case.counted):
         yield Check.INJECTION, sign
     if _is_echo(bare, case.question):
         yield Check.ECHO, "it only repeats the prompt"
