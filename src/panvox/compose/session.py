@@ -377,7 +377,7 @@ class Session:
             weights=await weights_in_force(self.store, await self._weights(notes or self.notes)),
             strength=published_strength,
             embedder=late_embedder(),
-            closer=late_closer(),
+            closer=await asyncio.to_thread(late_closer),
         )
 
     async def _weights(self, notes: Notes) -> Weights:
