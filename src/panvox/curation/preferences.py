@@ -37,7 +37,9 @@ decides where it differs, as in a mixed pool, and centrality where it does not."
 _SHRINK = 5.0
 """Labels that the prior of a model's strength is worth."""
 
-_RIDGE = 10.0
+_RIDGE = 300.0
+"""Answers that the belief in no worth but strength's counts as: thirty prompts of ten."""
+
 _LEARN_ON = 10
 """Strongest answers of a prompt on which worth is learnt: it will choose among such."""
 
@@ -209,10 +211,8 @@ def _regress(
     spread = table.std(axis=0)
     used = spread > 1e-9
     scaled = table[:, used] / spread[used]
-    solved = (
-        np.linalg.solve(scaled.T @ scaled + _RIDGE * np.eye(scaled.shape[1]), scaled.T @ target)
-        / spread[used]
-    )
+    penalty = np.array([1.0 if name == STRENGTH else _RIDGE for name in FEATURES])
+    solved = np.linalg.solve(scaled.T @ scaled + np.diag(penalty[used]), scaled.T @ target) / spread[used]
     names = [name for name, use in zip(FEATURES, used, strict=True) if use]
     return {name: round(float(value), 5) for name, value in zip(names, solved, strict=True)}
 
