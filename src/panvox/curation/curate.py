@@ -10,10 +10,11 @@ No text is read again after it was added.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from panvox.curation.centre import words
 from panvox.curation.choose import LATENCY, Choice, candidate, latency_factor, multi_factor
 from panvox.curation.expect import Expect, asked, infer
 from panvox.curation.extract import Extract, read
@@ -130,7 +131,8 @@ class Curator:
         text = outcome.text or ", ".join(f"{call.name}({call.arguments})" for call in calls)
         found = read(text, self._asked_for).answer if outcome.text else None
         voter = lineage_of(outcome.speaker)
-        quality = self._inspected(outcome, text, found, voter)
+        counted = words(text)
+        quality = self._inspected(outcome, text, found, voter, counted)
         landed = Landed(
             candidate=candidate(
                 outcome.member.name,
@@ -139,6 +141,7 @@ class Curator:
                 quality=quality,
                 strength=self._strength(voter),
                 latency=outcome.duration,
+                counted=counted,
             ),
             key=found.key if found else None,
             shown=found.shown if found else _excerpt(text),
@@ -152,7 +155,9 @@ class Curator:
         if quality.failed is None:
             self._kept.add(landed, number)
 
-    def _inspected(self, outcome: Outcome, text: str, found: Extract | None, voter: str) -> Quality:
+    def _inspected(
+        self, outcome: Outcome, text: str, found: Extract | None, voter: str, counted: Mapping[str, int]
+    ) -> Quality:
         constants = self._rules.constants
         return inspect(
             text,
@@ -163,6 +168,7 @@ class Curator:
             strength=self._strength(voter),
             confidence=stated_confidence(text),
             seen=constants.seen(outcome.member.name, self._question, text) if constants else 0,
+            counted=counted,
         )
 
     def _factor(self, quality: Quality, outcome: Outcome, text: str) -> float:
