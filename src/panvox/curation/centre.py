@@ -12,7 +12,7 @@ import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import count
+from itertools import chain, count
 from operator import add
 
 EXCERPT = 2_000
@@ -28,9 +28,10 @@ def words(text: str) -> Counter[str]:
     counts = Counter(_WORD.findall(excerpt))
     if excerpt.isascii():
         return counts
-    for run in _UNSPACED.findall(excerpt):
+    runs = _UNSPACED.findall(excerpt)
+    for run in runs:
         counts.pop(run, None)
-        counts.update(map(add, run, run[1:]) if len(run) > 1 else (run,))
+    counts.update(chain.from_iterable(map(add, run, run[1:]) if len(run) > 1 else (run,) for run in runs))
     return counts
 
 

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -22,7 +23,7 @@ EXCERPT = 2_000
 _BY_CHARACTER = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f\uf900-\ufaff"
 _LETTER = rf"(?![{_BY_CHARACTER}])[^\W_]"
 _TOKEN = re.compile(
-    rf"(?P<number>(?:(?<!{_LETTER})[-+\u2212])?(?<!{_LETTER})\d[\d.,]*)|(?P<character>[{_BY_CHARACTER}])|"
+    rf"(?P<number>(?:(?<!{_LETTER})[-+\u2212])?(?<!{_LETTER})\d[\d.,]*)|(?P<characters>[{_BY_CHARACTER}]+)|"
     rf"(?P<word>(?!\d){_LETTER}(?:{_LETTER})*)|(?P<stop>[.!?。！？\n]+)"
 )
 _NOT = re.compile(r"(?i)(?:\b(?:ca|wo|sha))?n't\b")
@@ -165,6 +166,12 @@ class _Word(NamedTuple):
     first: bool = False
 
 
+@lru_cache(maxsize=10_000)
+def _sign(character: str) -> _Word:
+    """A character that stands for itself."""
+    return _Word(character)
+
+
 class _Reader:
     """Takes the tokens of a text one by one."""
 
@@ -183,8 +190,8 @@ class _Reader:
         match kind:
             case "number":
                 self.numbers.append(plain(token))
-            case "character":
-                self._character(token)
+            case "characters":
+                self._characters(token)
             case "word":
                 self._word(token)
             case _:
@@ -203,12 +210,11 @@ class _Reader:
     def spoken(self) -> bool:
         return bool(self._languages)
 
-    def _character(self, token: str) -> None:
-        self.raw.append(token)
-        if token in vocabulary.CHARACTER_NUMBERS:
-            self.numbers.append(vocabulary.CHARACTER_NUMBERS[token])
-        elif token not in vocabulary.FORM_CHARACTERS:
-            self._words.append(_Word(token))
+    def _characters(self, run: str) -> None:
+        self.raw.append(run)
+        numbers, form = vocabulary.CHARACTER_NUMBERS, vocabulary.FORM_CHARACTERS
+        self.numbers += [numbers[sign] for sign in run if sign in numbers]
+        self._words += [_sign(sign) for sign in run if sign not in form and sign not in numbers]
 
     def _word(self, token: str) -> None:
         word = token.casefold()
