@@ -19,7 +19,19 @@ _PROSE = (
 )
 _COMMON = _PROSE.split()
 _RARE = [f"{head}{tail}" for head in ("har", "mel", "tor", "vin", "sal", "gre") for tail in _COMMON]
-_SIGNS = [chr(code) for code in range(0x4E00, 0x4E00 + 1_500)]
+_SIGNS = (
+    "的一是了我不人在他有这个上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学么之都好看起发"
+    "当没成只如事把还用第样道想作种开美总从无情己面最女但现前些所同日手又行意动方期它头经长儿回位分爱老因很给名法间斯知世什两次使身"
+    "者被高已亲其进此话常与活正感"
+)
+_SELDOM = [chr(0x4E00 + 37 * number) for number in range(300)]
+_WORDS = [
+    *(one + other for one in _SIGNS[::4] for other in _SIGNS[1::6]),
+    *(one + other for one, other in zip(_SIGNS * 3, _SELDOM, strict=False)),
+]
+_PAIRS = random.Random(1).sample(_WORDS, len(_WORDS))
+_OFTEN = [1 / (number + 5) for number in range(len(_PAIRS))]
+"""How often each word of two characters comes, as Zipf found."""
 _TERMS = (
     r"$x = \frac{%d}{%d}$", r"\[\sum_{i=1}^{%d} a_i = %d\]", r"$\sqrt{%d} \cdot %d$", r"$a^{%d} + b_{%d}$",
     r"\(\int_{%d}^{%d} f(t)\,dt\)", r"$$\begin{aligned} y &= %d \\ z &= %d \end{aligned}$$",
@@ -28,18 +40,18 @@ _TERMS = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of prompt and its answers: how they end, what they are made of, and how long they are."""
+    """A kind of prompt and its answers: how they end, what comes before, if anything, and their length."""
 
     name: str
     question: str
     end: Callable[[random.Random], str]
-    body: Callable[[random.Random, int], str]
+    body: Callable[[random.Random, int], str] | None
     length: int = LENGTH
 
     def text(self, chance: random.Random) -> str:
         """One answer."""
         end = self.end(chance)
-        return f"{self.body(chance, self.length - len(end))}{end}"
+        return f"{self.body(chance, self.length - len(end))}{end}" if self.body else end
 
 
 def prose(chance: random.Random, length: int) -> str:
@@ -57,14 +69,13 @@ def _sentence(chance: random.Random) -> str:
 
 
 def chinese(chance: random.Random, length: int) -> str:
-    """The same in Chinese."""
-    return _filled(
-        lambda each: (
-            f"{''.join(each.choices(_SIGNS, k=each.randrange(8, 30)))}{each.choice('，，。。' + chr(10))}"
-        ),
-        chance,
-        length,
-    )
+    """The same in characters, in words of two."""
+
+    def clause(each: random.Random) -> str:
+        words = each.choices(_PAIRS, _OFTEN, k=each.randrange(4, 15))
+        return f"{''.join(words)}{each.choice(('，', '，', '。', chr(10)))}"
+
+    return _filled(clause, chance, length)
 
 
 def latex(chance: random.Random, length: int) -> str:
@@ -88,14 +99,11 @@ def program(chance: random.Random, length: int) -> str:
 
 def data(chance: random.Random, length: int) -> str:
     """An object of JSON in a fence."""
-    rows = [f'    {{"name": "{word}", "value": {len(word)}}}' for word in _RARE[: max(1, length // 48)]]
-    rows[0] = f'    {{"name": "first", "value": {chance.choice((1, 1, 1, 2))}}}'
+    rows = [f'    {{"name": "first", "value": {chance.choice((1, 1, 1, 2))}}}']
+    while sum(map(len, rows)) + 2 * len(rows) < length - 24:
+        word = _RARE[len(rows) % len(_RARE)]
+        rows.append(f'    {{"name": "{word}", "value": {len(rows)}}}')
     return '```json\n{{"rows": [\n{}\n]}}\n```\n'.format(",\n".join(rows))
-
-
-def nothing(_chance: random.Random, _length: int) -> str:
-    """No body: the end is all."""
-    return ""
 
 
 def _filled(part: Callable[[random.Random], str], chance: random.Random, length: int) -> str:
@@ -136,8 +144,8 @@ KINDS = (
         prose,
     ),
     Kind("choices, never said", _OPTIONS, lambda _: "That is how it is done.", prose),
-    Kind("choices in Chinese", _CASES, lambda chance: f"所以答案是{chance.choice('BBBACD')}。", chinese),
-    Kind("the same, unmarked", _CASES, lambda _: "以上供参考。", chinese),
+    Kind("choices, in Chinese", _CASES, lambda chance: f"所以答案是{chance.choice('BBBACD')}。", chinese),
+    Kind("choices, in Chinese, never said", _CASES, lambda _: "以上供参考。", chinese),
     Kind(
         "values of programs",
         "What does this program print?\n```python\nprint([1, 2] + [3])\n```\nGive the value.",
@@ -147,9 +155,9 @@ KINDS = (
     Kind("code", "Write a Python function that adds up values.", lambda _: "", program),
     Kind("JSON", "List the rows as JSON, with name and value.", lambda _: "", data),
     Kind("short answers", "Who wrote the first program?", _short, prose),
-    Kind("short answers, a sentence", "Who wrote the first program?", _short, nothing),
+    Kind("short answers, a sentence", "Who wrote the first program?", _short, None),
     Kind("free text", "Write a letter to a friend who has moved to another town.", lambda _: "Yours.", prose),
-    Kind("free text in Chinese", "写一封信给搬到另一个城市的朋友。", lambda _: "祝好。", chinese),
+    Kind("free text, in Chinese", "写一封信给搬到另一个城市的朋友。", lambda _: "祝好。", chinese),
 )
 
 

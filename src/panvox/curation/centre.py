@@ -81,11 +81,12 @@ class Centre:
         given = np.ones(len(sizes)) if weights is None else np.asarray(weights, dtype=float)
         if len(sizes) < 2 or not sizes.any():
             return [0.0] * len(sizes)
-        columns = np.concatenate([np.asarray(self._columns[index]) for index in picked])
+        columns = np.concatenate([np.asarray(self._columns[index]) for index in picked]).astype(np.intp)
         rows = np.repeat(np.arange(len(sizes)), sizes)
         frequency = np.bincount(columns, minlength=len(self._vocabulary))
         counts = np.concatenate([np.asarray(self._counts[index]) for index in picked])
-        values = np.log1p(counts) * np.log1p(len(sizes) / frequency[columns])
+        values = np.log1p(np.arange(counts.max() + 1))[counts]
+        values *= np.log1p(len(sizes) / np.maximum(frequency, 1))[columns]
         norms = np.sqrt(np.bincount(rows, values * values, minlength=len(sizes)))
         values /= np.where(norms > 0, norms, 1.0)[rows]
         total = np.bincount(columns, values * given[rows], minlength=len(self._vocabulary))

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +29,7 @@ _TOKEN = re.compile(
 _NOT = re.compile(r"(?i)(?:\b(?:ca|wo|sha))?n't\b")
 _CANNOT = re.compile(r"(?i)\bcannot\b")
 _STANCE = re.compile(r"^[\s*_\"'“«>#-]*([^\W\d_]+)[*_\"'”»]*\s*(?:[,.!:;\u2013\u2014，。、！：،]|-\s|\n|$)")
+_ROOT = attrgetter("root")
 _OF_COURSE = re.compile(r"(?i)^\W*of course\b")
 _PERCENT = re.compile(r"(?i)\bper\s?cent\b|\bprozent\b|\bpour cent\b|\bpor ciento\b")
 
@@ -99,9 +100,10 @@ def claim_of(text: str) -> Claim:
     for token in _tokens(rest):
         reader.take(*token)
     raw, words = "".join(reader.raw), reader.words
-    bag = frozenset(word.root for word in words)
+    roots = tuple(map(_ROOT, words))
+    bag = frozenset(roots)
     return Claim(
-        words=tuple(word.root for word in words),
+        words=roots,
         bag=bag,
         poles=frozenset(vocabulary.POLES[root] for root in bag if root in vocabulary.POLES),
         first=next((word.root for word in words[:1] if word.first), ""),
@@ -166,10 +168,16 @@ class _Word(NamedTuple):
     first: bool = False
 
 
-@lru_cache(maxsize=10_000)
-def _sign(character: str) -> _Word:
-    """A character that stands for itself."""
-    return _Word(character)
+class _Signs(dict[str, _Word | None]):
+    """Characters that stand for themselves, as words; None for numbers and for those that only give form."""
+
+    def __missing__(self, character: str) -> _Word | None:
+        silent = character in vocabulary.CHARACTER_NUMBERS or character in vocabulary.FORM_CHARACTERS
+        found = self[character] = None if silent else _Word(character)
+        return found
+
+
+_SIGNS = _Signs()
 
 
 class _Reader:
@@ -212,9 +220,10 @@ class _Reader:
 
     def _characters(self, run: str) -> None:
         self.raw.append(run)
-        numbers, form = vocabulary.CHARACTER_NUMBERS, vocabulary.FORM_CHARACTERS
-        self.numbers += [numbers[sign] for sign in run if sign in numbers]
-        self._words += [_sign(sign) for sign in run if sign not in form and sign not in numbers]
+        numbers = vocabulary.CHARACTER_NUMBERS
+        if not numbers.keys().isdisjoint(run):
+            self.numbers += [numbers[sign] for sign in run if sign in numbers]
+        self._words += filter(None, map(_SIGNS.__getitem__, run))
 
     def _word(self, token: str) -> None:
         word = token.casefold()
