@@ -30,7 +30,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panvox.compose.dialects import DIALECTS, dialect_of
-from panvox.curation import Curator
 from panvox.limits.limiter import MemoryLimiter, MemoryPermit
 from panvox.messages import Prompt
 from panvox.protocols import Demand, Limiter, Limits, Quirks
@@ -85,19 +84,24 @@ def test_vendors_that_speak_one_dialect_share_one_encoding_whatever_their_quirks
 # --- curation ---
 
 
-@pytest.mark.parametrize("kind", curation.KINDS, ids=lambda kind: kind.name)
-def test_what_is_curated_is_as_long_as_said_and_of_its_kind(kind: curation.Kind) -> None:
-    outcomes = curation.answers(kind, 40)
-    assert all(curation.LENGTH <= len(each.text) <= curation.LENGTH + 20 for each in outcomes)
-    curator = Curator(kind.question, [each.member for each in outcomes])
-    for each in outcomes:
-        curator.add(each)
-    verdict = curator.verdict()
-    assert (verdict.answered, verdict.lineages, len(verdict.votes)) == (40, 20, 40)
-    assert all(group.extracted for group in verdict.groups) is (kind.name != "free text")
-    costs = curation.measured(kind, 40)
-    assert (len(costs.adding), len(costs.provisional)) == (40, 40)
-    assert curation.row(kind, [costs]).count("|") == 7
+@pytest.mark.parametrize("case", curation.CASES, ids=lambda case: case.name)
+def test_what_is_curated_is_as_long_as_said_and_of_its_kind(case: curation.Case) -> None:
+    kind = case.kind
+    outcomes = curation.answers(kind, 40, shared=2)
+    assert all(0.95 * kind.length <= len(each.text) <= kind.length + 60 for each in outcomes if kind.body)
+    verdict = curation.verdict_on(case, outcomes)
+    assert (verdict.answered, verdict.lineages) == (40, 20)
+    assert {"numbers": "number", "choices": "choice", "code": "code", "JSON": "json"}.get(
+        kind.name.split()[0].strip(","), verdict.expect
+    ) == verdict.expect
+
+
+def test_the_costs_of_curation_are_told_for_each_answer_and_each_look() -> None:
+    case = curation.CASES[-1]
+    costs = curation.measured(case, 20)
+    assert {len(costs.adding), len(costs.provisional), len(costs.looking)} == {20}
+    assert curation.row(case.name, [costs]).count("|") == 8
+    assert 0 < curation.kept(case, 10) < 10
 
 
 # --- limits ----------------------------------------------------------------------------------------

@@ -85,13 +85,6 @@ def test_the_most_central_text_shares_most_with_the_others():
     )
     with pytest.raises(ValueError, match="centre of nothing"):
         most_central([])
-
-
-def test_nearness_is_told_as_texts_land():
-    centre = Centre()
-    assert centre.nearness(centre.add(words("dogs sleep"))) == 0.0
-    assert centre.nearness(centre.add(words("dogs sleep"))) == pytest.approx(1.0)
-    assert centre.nearness(centre.add(words("tax law"))) == 0.0
     assert Centre().scores() == []
 
 
@@ -147,7 +140,6 @@ def test_a_group_can_be_ranked_alone():
         choice.add(each)
     assert set(choice.ranked(among={"m1", "m2"})) == {"m1", "m2"}
     assert set(choice.short_list(5, among={"m1", "m2"})) == {"m1", "m2"}
-    assert choice.nearness() > 0.1
 
 
 def test_a_short_list_holds_different_weights_first():

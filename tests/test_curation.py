@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from panvox.curation import Curator, Expect, Method, Rules
 from panvox.curation.centre import most_central, words
-from panvox.curation.choose import candidate
 from panvox.curation.gathering import Gatherings, Landed
+from panvox.curation.quality import Quality
 from panvox.curation.tally import Tally
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.messages import Answer, Finish, Identity, Outcome, State, ToolCall
@@ -272,6 +272,25 @@ def test_no_text_is_read_again_after_its_answer_has_landed() -> None:
     assert not Watched.reads
 
 
+def test_answers_that_most_checks_would_throw_out_are_counted_once_however_often_one_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted: list[str] = []
+    add = Tally.add
+
+    def counting(tally: Tally, voter: str, group: int, *, factor: float = 1.0) -> None:
+        counted.append(voter)
+        add(tally, voter, group, factor=factor)
+
+    monkeypatch.setattr(Tally, "add", counting)
+    curator = Curator(EGGS, [Identity(name=str(number)) for number in range(40)])
+    for number in range(40):
+        curator.add(outcome(str(number), f"nobody can tell that, {'not ' * number}at all"))
+        assert curator.verdict(provisional=True).answered == number + 1
+    assert len(curator.verdict().votes) == 40
+    assert len(counted) < 3 * 40
+
+
 def test_published_strengths_count_where_nothing_was_learnt() -> None:
     def strength(member: Identity, task: Expect) -> float | None:
         return {"strong": 0.9, "weak": 0.3, "poor": 0.2}.get(member.name) if task is Expect.NUMBER else None
@@ -294,17 +313,19 @@ def test_groups_that_turn_out_to_be_the_same_become_one_with_the_votes_of_both()
         gathered.add(landed(voter, f"city {number}"), number)
     gathered.merge(0, 1)
     assert gathered.ranked() == [0, 2]
-    assert gathered.group(0).votes == 2.0
-    assert sorted(gathered.group(0).members) == ["a", "b", "b"]
-    assert [vote.group for vote in gathered.votes([0, 2])] == [0, 0, 0, 1]
+    assert gathered.told()[0].votes == 2.0
+    assert sorted(gathered.told()[0].members) == ["a", "b", "b"]
+    assert [vote.group for vote in gathered.votes()] == [0, 0, 0, 1]
     gathered.add(landed("d", "city 0"), 0)
-    assert gathered.group(0).votes == 3.0
+    assert gathered.told()[0].votes == 3.0
     assert (tally.total, tally.voters) == (4.0, 4)
 
 
 def landed(voter: str, shown: str) -> Landed:
     return Landed(
-        candidate=candidate(voter, shown),
+        name=voter,
+        voter=voter,
+        quality=Quality(),
         key=shown,
         shown=shown,
         factor=1.0,

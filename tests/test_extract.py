@@ -15,10 +15,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.curation import Expect, extract
+from panvox.curation import Expect
 from panvox.curation.code import code_key
 from panvox.curation.expect import asked, infer
-from panvox.curation.extract import plain_decimal, read, truth_key
+from panvox.curation.extract import extract, plain_decimal, read, truth_key
 from panvox.curation.extract.literals import literal
 from panvox.curation.extract.numbers import number, symbolic
 from panvox.curation.options import Option, listed

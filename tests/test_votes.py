@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panvox.curation.expect import Expect
+from panvox.curation.stopping import Begun
 from panvox.curation.tally import Tally
 from panvox.curation.weights import Calibration, TaskWeights
 
@@ -240,3 +241,22 @@ def test_votes_do_not_drift_over_thousands_of_answers() -> None:
     tally = filled(learnt, answers)
     expected = counted_anew(learnt, answers)
     assert all(math.isclose(tally.votes(group), expected[group], rel_tol=1e-6) for group in expected)
+
+
+def test_to_look_ahead_takes_time_in_proportion_to_answers_and_not_to_answers_times_voters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int | None] = []
+    gain = Begun.gain
+
+    def counting(seat: Begun, leader: int, rival: int | None) -> float:
+        asked.append(rival)
+        return gain(seat, leader, rival)
+
+    voters = [f"v{number}" for number in range(100)]
+    tally = Tally(voters)
+    for number, voter in enumerate(voters):
+        tally.add(voter, max(0, number - 15))
+    monkeypatch.setattr(Begun, "gain", counting)
+    assert tally.outlook(voters[-40:]).state != "certain"
+    assert 40 < len(asked) <= 6 * len(voters)

@@ -8,18 +8,18 @@ question, or the same for every question, is the least central.
 
 from __future__ import annotations
 
-import math
 import re
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
+from operator import add
 
 EXCERPT = 2_000
 """Characters of a text that count; answers say what they are about early."""
 
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
-_LOGS = tuple(math.log1p(n) for n in range(64))
 
 
 def words(text: str) -> Counter[str]:
@@ -28,9 +28,10 @@ def words(text: str) -> Counter[str]:
     counts = Counter(_WORD.findall(excerpt))
     if excerpt.isascii():
         return counts
-    for run in _UNSPACED.findall(excerpt):
+    runs = _UNSPACED.findall(excerpt)
+    for run in runs:
         counts.pop(run, None)
-        counts.update(run[n : n + 2] for n in range(max(1, len(run) - 1)))
+    counts.update(chain.from_iterable(map(add, run, run[1:]) if len(run) > 1 else (run,) for run in runs))
     return counts
 
 
@@ -49,42 +50,21 @@ def most_central(texts: Sequence[Mapping[str, int]]) -> int:
 
 
 class Centre:
-    """Texts, added as they land, and how central each of them is.
-
-    `nearness` costs as much as the text has words, whatever the number of texts; `scores` is exact.
-    """
+    """Texts, added as they land, and how central each of them is."""
 
     def __init__(self) -> None:
-        self._vocabulary: dict[str, int] = {}
+        self._vocabulary: dict[str, int] = defaultdict(count().__next__)
         self._columns: list[array[int]] = []
-        self._values: list[array[float]] = []
-        self._total: list[float] = []
+        self._counts: list[array[int]] = []
 
     def __len__(self) -> int:
         return len(self._columns)
 
     def add(self, text: Mapping[str, int]) -> int:
         """Take a text, as counted by `words`; its index."""
-        vocabulary, total = self._vocabulary, self._total
-        columns = array("l", [vocabulary.setdefault(word, len(vocabulary)) for word in text])
-        raw = [_LOGS[n] if n < len(_LOGS) else math.log1p(n) for n in text.values()]
-        length = math.sqrt(sum(value * value for value in raw)) or 1.0
-        values = array("d", [value / length for value in raw])
-        total.extend([0.0] * (len(vocabulary) - len(total)))
-        for column, value in zip(columns, values, strict=True):
-            total[column] += value
-        self._columns.append(columns)
-        self._values.append(values)
+        self._columns.append(array("I", map(self._vocabulary.__getitem__, text)))
+        self._counts.append(array("I", text.values()))
         return len(self._columns) - 1
-
-    def nearness(self, index: int) -> float:
-        """The mean cosine of a text to all others so far, however rare their words; 0 if it is alone."""
-        others = len(self._columns) - 1
-        if others < 1:
-            return 0.0
-        total = self._total
-        pairs = zip(self._columns[index], self._values[index], strict=True)
-        return sum(value * (total[column] - value) for column, value in pairs) / others
 
     def scores(
         self, chosen: Sequence[int] | None = None, weights: Sequence[float] | None = None
@@ -101,11 +81,12 @@ class Centre:
         given = np.ones(len(sizes)) if weights is None else np.asarray(weights, dtype=float)
         if len(sizes) < 2 or not sizes.any():
             return [0.0] * len(sizes)
-        columns = np.concatenate([np.asarray(self._columns[index]) for index in picked])
+        columns = np.concatenate([np.asarray(self._columns[index]) for index in picked]).astype(np.intp)
         rows = np.repeat(np.arange(len(sizes)), sizes)
         frequency = np.bincount(columns, minlength=len(self._vocabulary))
-        values = np.concatenate([np.asarray(self._values[index]) for index in picked])
-        values = values * np.log1p(len(sizes) / frequency[columns])
+        counts = np.concatenate([np.asarray(self._counts[index]) for index in picked])
+        values = np.log1p(np.arange(counts.max() + 1))[counts]
+        values *= np.log1p(len(sizes) / np.maximum(frequency, 1))[columns]
         norms = np.sqrt(np.bincount(rows, values * values, minlength=len(sizes)))
         values /= np.where(norms > 0, norms, 1.0)[rows]
         total = np.bincount(columns, values * given[rows], minlength=len(self._vocabulary))

@@ -98,13 +98,9 @@ class Choice:
         self._candidates: list[Candidate] = []
 
     def add(self, candidate: Candidate) -> None:
-        """Take a candidate."""
+        """Take a candidate; its words are not kept."""
         self._centre.add(candidate.words)
-        self._candidates.append(candidate)
-
-    def nearness(self) -> float:
-        """How near the last candidate is to all before it: for a provisional view; 0 for the first."""
-        return self._centre.nearness(len(self._candidates) - 1) if self._candidates else 0.0
+        self._candidates.append(msgspec.structs.replace(candidate, words={}))
 
     def off_topic(self) -> tuple[str, ...]:
         """The names of those whose text has next to nothing in common with the other answers.
@@ -115,13 +111,13 @@ class Choice:
             self._candidates[index].name for index in sorted(self._off_topic(range(len(self._candidates))))
         )
 
-    def ranked(self, among: Container[str] | None = None) -> tuple[str, ...]:
+    def ranked(self, among: Container[str] | None = None, *, pardoned: bool = False) -> tuple[str, ...]:
         """All names (those in `among`, where it is given), the best first.
 
         First the short list by worth, then other fit candidates, then those that are not fit, then those
-        whose answer does not even vote.
+        whose answer does not even vote; `pardoned`, failed checks are no matter, as all of them vote.
         """
-        fit, unfit = self._parted(among)
+        fit, unfit = self._parted(among, pardoned=pardoned)
         short = self._shortened(fit, SHORT_LIST)
         chosen = set(short)
         rest = [index for index in fit if index not in chosen]
@@ -136,11 +132,15 @@ class Choice:
         rest = [index for index in by_worth if index not in set(first)]
         return tuple(self._candidates[index].name for index in (*first, *rest)[:n])
 
-    def _parted(self, among: Container[str] | None) -> tuple[list[int], list[int]]:
+    def _parted(self, among: Container[str] | None, *, pardoned: bool = False) -> tuple[list[int], list[int]]:
         """Who may be the best one, and who may not, the better first."""
         everybody = self._candidates
+
+        def fails(n: int) -> bool:
+            return not pardoned and everybody[n].quality.failed is not None
+
         asked = [n for n, each in enumerate(everybody) if among is None or each.name in among]
-        sound = [n for n in asked if not everybody[n].quality.failed and not everybody[n].quality.barred]
+        sound = [n for n in asked if not fails(n) and not everybody[n].quality.barred]
         strange = self._off_topic(sound)
         typical = median([everybody[n].layout.chars for n in sound if n not in strange] or [0])
         scores = {n: self._score(everybody[n], typical) for n in asked}
@@ -149,8 +149,7 @@ class Choice:
         kept = set(fit)
 
         def standing(n: int) -> tuple[bool, bool, bool, float]:
-            quality = everybody[n].quality
-            return quality.barred, quality.failed is not None, n in strange, -scores[n]
+            return everybody[n].quality.barred, fails(n), n in strange, -scores[n]
 
         return fit, sorted((n for n in asked if n not in kept), key=standing)
 

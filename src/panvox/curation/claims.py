@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -22,12 +23,13 @@ EXCERPT = 2_000
 _BY_CHARACTER = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u0e00-\u0e7f\uf900-\ufaff"
 _LETTER = rf"(?![{_BY_CHARACTER}])[^\W_]"
 _TOKEN = re.compile(
-    rf"(?P<number>(?:(?<!{_LETTER})[-+\u2212])?(?<!{_LETTER})\d[\d.,]*)|(?P<character>[{_BY_CHARACTER}])|"
+    rf"(?P<number>(?:(?<!{_LETTER})[-+\u2212])?(?<!{_LETTER})\d[\d.,]*)|(?P<characters>[{_BY_CHARACTER}]+)|"
     rf"(?P<word>(?!\d){_LETTER}(?:{_LETTER})*)|(?P<stop>[.!?。！？\n]+)"
 )
 _NOT = re.compile(r"(?i)(?:\b(?:ca|wo|sha))?n't\b")
 _CANNOT = re.compile(r"(?i)\bcannot\b")
 _STANCE = re.compile(r"^[\s*_\"'“«>#-]*([^\W\d_]+)[*_\"'”»]*\s*(?:[,.!:;\u2013\u2014，。、！：،]|-\s|\n|$)")
+_ROOT = attrgetter("root")
 _OF_COURSE = re.compile(r"(?i)^\W*of course\b")
 _PERCENT = re.compile(r"(?i)\bper\s?cent\b|\bprozent\b|\bpour cent\b|\bpor ciento\b")
 
@@ -98,9 +100,10 @@ def claim_of(text: str) -> Claim:
     for token in _tokens(rest):
         reader.take(*token)
     raw, words = "".join(reader.raw), reader.words
-    bag = frozenset(word.root for word in words)
+    roots = tuple(map(_ROOT, words))
+    bag = frozenset(roots)
     return Claim(
-        words=tuple(word.root for word in words),
+        words=roots,
         bag=bag,
         poles=frozenset(vocabulary.POLES[root] for root in bag if root in vocabulary.POLES),
         first=next((word.root for word in words[:1] if word.first), ""),
@@ -165,6 +168,18 @@ class _Word(NamedTuple):
     first: bool = False
 
 
+class _Signs(dict[str, _Word | None]):
+    """Characters that stand for themselves, as words; None for numbers and for those that only give form."""
+
+    def __missing__(self, character: str) -> _Word | None:
+        silent = character in vocabulary.CHARACTER_NUMBERS or character in vocabulary.FORM_CHARACTERS
+        found = self[character] = None if silent else _Word(character)
+        return found
+
+
+_SIGNS = _Signs()
+
+
 class _Reader:
     """Takes the tokens of a text one by one."""
 
@@ -183,8 +198,8 @@ class _Reader:
         match kind:
             case "number":
                 self.numbers.append(plain(token))
-            case "character":
-                self._character(token)
+            case "characters":
+                self._characters(token)
             case "word":
                 self._word(token)
             case _:
@@ -203,12 +218,12 @@ class _Reader:
     def spoken(self) -> bool:
         return bool(self._languages)
 
-    def _character(self, token: str) -> None:
-        self.raw.append(token)
-        if token in vocabulary.CHARACTER_NUMBERS:
-            self.numbers.append(vocabulary.CHARACTER_NUMBERS[token])
-        elif token not in vocabulary.FORM_CHARACTERS:
-            self._words.append(_Word(token))
+    def _characters(self, run: str) -> None:
+        self.raw.append(run)
+        numbers = vocabulary.CHARACTER_NUMBERS
+        if not numbers.keys().isdisjoint(run):
+            self.numbers += [numbers[sign] for sign in run if sign in numbers]
+        self._words += filter(None, map(_SIGNS.__getitem__, run))
 
     def _word(self, token: str) -> None:
         word = token.casefold()

@@ -161,17 +161,12 @@ def _bound(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> dict[st
     arguments = node.args
     names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     names += [each.arg for each in (arguments.vararg, arguments.kwarg) if each]
-    outer = {
-        name
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Global | ast.Nonlocal)
-        for name in inner.names
-    }
-    names += [
-        inner.id
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
-    ]
+    outer: set[str] = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            names += [inner.id] if isinstance(inner.ctx, ast.Store) else []
+        elif isinstance(inner, ast.Global | ast.Nonlocal):
+            outer.update(inner.names)
     return {name: f"_{place}" for place, name in enumerate(dict.fromkeys(names)) if name not in outer}
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -40,6 +41,8 @@ MEANT = frozenset({Expect.SHORT, Expect.YES_NO, Expect.TEXT})
 """Kinds of answers that are compared by what they mean where no final answer could be read."""
 
 _OFF_TOPIC = "it has next to nothing in common with the other answers"
+
+_ANYTHING = frozenset(Check)
 
 _SPARED = frozenset({State.CANCELLED, State.INTERRUPTED})
 
@@ -79,7 +82,8 @@ class Curator:
         self._landed: list[tuple[Landed, int]] = []
         self._failed: list[Check | None] = []
         self._kept = Gatherings(self._tally())
-        self._choice = self._new_choice()
+        self._pardoned: tuple[frozenset[Check], Gatherings, int] = frozenset(), Gatherings(self._tally()), 0
+        self._choice = Choice(method=rules.method, preferences=rules.weights.preferences)
         self.votes_asked = self._kept.tally.outlook(set(self._voters)).votes
 
     def _tally(self) -> Tally:
@@ -87,9 +91,6 @@ class Curator:
         if rules.method is Method.MAJORITY:
             return Tally(voters)
         return Tally(voters, rules.weights.of(self.kind), strength=self._published)
-
-    def _new_choice(self) -> Choice:
-        return Choice(method=self._rules.method, preferences=self._rules.weights.preferences)
 
     def _published(self, voter: str) -> float | None:
         member = self._voters.get(voter)
@@ -130,33 +131,36 @@ class Curator:
         calls = () if outcome.text or outcome.answer is None else outcome.answer.tool_calls
         text = outcome.text or ", ".join(f"{call.name}({call.arguments})" for call in calls)
         found = read(text, self._asked_for).answer if outcome.text else None
-        voter = lineage_of(outcome.speaker)
         counted = words(text)
-        quality = self._inspected(outcome, text, found, voter, counted)
+        quality = self._inspected(outcome, text, found, counted)
         landed = Landed(
-            candidate=candidate(
-                outcome.member.name,
-                text,
-                voter=voter,
-                quality=quality,
-                strength=self._strength(voter),
-                latency=outcome.duration,
-                counted=counted,
-            ),
+            name=outcome.member.name,
+            voter=lineage_of(outcome.speaker),
+            quality=quality,
             key=found.key if found else None,
             shown=found.shown if found else _excerpt(text),
             factor=self._factor(quality, outcome, text),
             arrival=_arrival(outcome),
         )
+        self._choice.add(
+            candidate(
+                landed.name,
+                text,
+                voter=landed.voter,
+                quality=quality,
+                strength=self._strength(landed.voter),
+                latency=outcome.duration,
+                counted=counted,
+            )
+        )
         number = self._grouping.place(text, found, calls=calls)
         self._landed.append((landed, number))
         self._failed.append(quality.failed)
-        self._choice.add(landed.candidate)
         if quality.failed is None:
             self._kept.add(landed, number)
 
     def _inspected(
-        self, outcome: Outcome, text: str, found: Extract | None, voter: str, counted: Mapping[str, int]
+        self, outcome: Outcome, text: str, found: Extract | None, counted: Mapping[str, int]
     ) -> Quality:
         constants = self._rules.constants
         return inspect(
@@ -165,10 +169,10 @@ class Curator:
             expect=self.kind,
             read=found is not None or not outcome.text,
             finish=outcome.answer.finish if outcome.answer else None,
-            strength=self._strength(voter),
+            strength=self._strength(lineage_of(outcome.speaker)),
+            counted=counted,
             confidence=stated_confidence(text),
             seen=constants.seen(outcome.member.name, self._question, text) if constants else 0,
-            counted=counted,
         )
 
     def _factor(self, quality: Quality, outcome: Outcome, text: str) -> float:
@@ -188,17 +192,25 @@ class Curator:
     def _counted(self, off_topic: Sequence[str] = ()) -> Gatherings:
         """The votes: of all answers that failed no check, or one that most of them failed; else of all."""
         pardon = pardoned(self._failed)
-        if not pardon and not off_topic and self._kept.landed:
+        if off_topic:
+            counted = Gatherings(self._tally())
+            for landed, number in self._landed:
+                if landed.name not in off_topic and landed.quality.failed in {None, *pardon}:
+                    counted.add(landed, number)
+            return counted if counted.landed else self._with(_ANYTHING)
+        if not pardon and self._kept.landed:
             return self._kept
-        voting = [
-            (landed, number)
-            for landed, number in self._landed
-            if (landed.quality.failed is None or landed.quality.failed in pardon)
-            and landed.name not in off_topic
-        ]
-        counted = Gatherings(self._tally())
-        for landed, number in voting or self._landed:
-            counted.add(landed, number)
+        return self._with(pardon or _ANYTHING)
+
+    def _with(self, pardon: frozenset[Check]) -> Gatherings:
+        """The votes of all who failed nothing, or only what is pardoned, counted on as they land."""
+        before, counted, seen = self._pardoned
+        if before != pardon:
+            counted, seen = Gatherings(self._tally()), 0
+        for landed, number in self._landed[seen:]:
+            if landed.quality.failed is None or landed.quality.failed in pardon:
+                counted.add(landed, number)
+        self._pardoned = pardon, counted, len(self._landed)
         return counted
 
     @property
@@ -211,8 +223,10 @@ class Curator:
 
         To look `closely` takes a fraction of a second where there is a better embedder; do it in a thread.
         """
-        for into, gone in self._grouping.settle(closely=closely):
-            self._kept.merge(into, gone)
+        merges = self._grouping.settle(closely=closely)
+        for into, gone in merges:
+            for gathered in (self._kept, self._pardoned[1]):
+                gathered.merge(into, gone)
             self._landed = [(landed, into if number == gone else number) for landed, number in self._landed]
 
     def outlook(self, *, risk: float = 0.05) -> Outlook:
@@ -227,7 +241,7 @@ class Curator:
         if self._is_closed():
             found = tally.outlook(still, risk=risk)
         else:
-            found = Outlook(state="open", risk=1.0, votes=sum(map(tally.weight, set(still))))
+            found = Outlook(state="open", risk=1.0, votes=sum(map(tally.weight, dict.fromkeys(still))))
         return replace(found, change=self._change(found.votes)) if found.state != "certain" else found
 
     def _is_closed(self) -> bool:
@@ -256,15 +270,16 @@ class Curator:
             self.settle()
         off_topic = self._choice.off_topic() if self.kind is Expect.TEXT and not provisional else ()
         counted = self._counted(off_topic)
-        order = counted.ranked()
-        groups = tuple(counted.group(number) for number in order)
+        groups = counted.told()
         leading = groups[0] if groups else None
         agreed = leading is not None and leading.share > 0.5 and len(leading.members) > 1
         first = tuple(group.representative for group in groups[:1])
         top = first if provisional else self._top(counted, groups)
         if top and leading and not provisional:
             groups = (replace(leading, representative=_first(top, leading)), *groups[1:])
-        sure = counted.tally.confidence(order[0]) if leading and self._can_be_right(leading) else None
+        sure = (
+            counted.tally.confidence(counted.ranked()[0]) if leading and self._can_be_right(leading) else None
+        )
         return Verdict(
             asked=self._asked,
             answered=self.answered,
@@ -281,7 +296,7 @@ class Curator:
             method=self._rules.method.value,
             basis=self._basis(counted),
             filtered=self._filtered(counted, off_topic),
-            votes=() if provisional else tuple(counted.votes(order)),
+            votes=() if provisional else tuple(counted.votes()),
             outlook=self.outlook(),
         )
 
@@ -290,19 +305,17 @@ class Curator:
 
     def _top(self, counted: Gatherings, groups: Sequence[Group]) -> tuple[str, ...]:
         """The best answers: of the leading group, then of the others; of all where texts are not counted."""
-        choice = self._choice
-        if any(landed.quality.failed for landed, _ in counted.landed):
-            choice = self._new_choice()
-            for landed, _ in counted.landed:
-                choice.add(replace(landed.candidate, quality=replace(landed.quality, failed=None)))
+        ranked = partial(self._choice.ranked, pardoned=True)
         voting = {landed.name for landed, _ in counted.landed}
         leads = groups[0] if groups else None
         if leads is None or self.kind is Expect.TEXT or not (leads.extracted or len(leads.members) > 1):
-            return choice.ranked(voting)[:TOP]
-        first = choice.ranked(frozenset(leads.members))[:TOP]
+            return ranked(voting)[:TOP]
+        first = ranked(frozenset(leads.members))[:TOP]
         return (*first, *(group.representative for group in groups[1:] if len(first) < TOP))[:TOP]
 
     def _filtered(self, counted: Gatherings, off_topic: Sequence[str]) -> tuple[Filtered, ...]:
+        if len(counted.landed) == len(self._landed):
+            return ()
         voting = {landed.name for landed, _ in counted.landed}
         found = []
         for landed, _ in self._landed:
@@ -318,6 +331,8 @@ class Curator:
     def _basis(self, counted: Gatherings) -> str:
         """What the weights rest on, as a sentence."""
         basis = counted.tally.basis
+        if counted is self._kept:
+            return basis
         checks = Counter(landed.quality.failed.value for landed, _ in counted.landed if landed.quality.failed)
         if not checks:
             return basis

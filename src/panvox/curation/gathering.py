@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from heapq import nsmallest
 
-from panvox.curation.choose import Candidate
 from panvox.curation.quality import Quality
 from panvox.curation.tally import Tally
 from panvox.verdicts import Group, Vote
@@ -17,31 +15,19 @@ from panvox.verdicts import Group, Vote
 class Landed:
     """What is kept of an answer: everything that a verdict needs, so that its text is read once.
 
-    `candidate` is what it stands for as the best answer. `shown` is the answer as people read it, or an
-    excerpt where none could be read; `key` is its canonical form, None without one. `factor` is what the
-    method makes of the answer, `arrival` in seconds from the start of the turn.
+    `name` is the member that answered, `voter` the word for its weights, `quality` what its checks found.
+    `shown` is the answer as people read it, or an excerpt where none could be read; `key` is its canonical
+    form, None without one. `factor` is what the method makes of the answer, `arrival` in seconds from the
+    start of the turn.
     """
 
-    candidate: Candidate
+    name: str
+    voter: str
+    quality: Quality
     key: str | None
     shown: str
     factor: float
     arrival: float
-
-    @property
-    def name(self) -> str:
-        """The member that answered."""
-        return self.candidate.name
-
-    @property
-    def voter(self) -> str:
-        """The word for the weights that answered."""
-        return self.candidate.voter
-
-    @property
-    def quality(self) -> Quality:
-        """What its checks found."""
-        return self.candidate.quality
 
 
 @dataclass(slots=True)
@@ -79,9 +65,11 @@ class Gatherings:
         self.tally = tally
         self.groups: dict[int, Gathering] = {}
         self.landed: list[tuple[Landed, int]] = []
+        self._order: list[int] | None = None
 
     def add(self, landed: Landed, group: int) -> None:
         """An answer that belongs to the group of this number."""
+        self._order = None
         if group not in self.groups:
             self.groups[group] = Gathering(landed)
         self.groups[group].add(landed)
@@ -92,22 +80,25 @@ class Gatherings:
         """All of the group `gone` belongs to the group `into` from now on."""
         if self.groups.pop(gone, None) is None:
             return
+        self._order = None
         self.tally.merge(into, gone)
         for place, (landed, group) in enumerate(self.landed):
             if group == gone:
                 self.landed[place] = landed, into
                 self.groups.setdefault(into, Gathering(landed)).add(landed)
 
-    def ranked(self) -> list[int]:
+    def ranked(self) -> Sequence[int]:
         """The numbers of the groups, the largest first.
 
         Where votes are level, an answer that could be read stands before a text that only resembles itself.
         """
-        return sorted(self.groups, key=self._place)
+        if self._order is None:
+            self._order = sorted(self.groups, key=self._place)
+        return self._order
 
     def leading(self, count: int) -> list[Gathering]:
         """So many of the largest groups, the largest first."""
-        return [self.groups[number] for number in nsmallest(count, self.groups, key=self._place)]
+        return [self.groups[number] for number in self.ranked()[:count]]
 
     def _place(self, number: int) -> tuple[float, int, bool]:
         group = self.groups[number]
@@ -116,9 +107,13 @@ class Gatherings:
     def _level(self, number: int) -> float:
         return round(self.tally.votes(number), 9)  # thirds added and taken away must not tip a tie
 
-    def group(self, number: int) -> Group:
-        """The group of this number, as a verdict tells it."""
-        group, votes, total = self.groups[number], self._level(number), self.tally.total
+    def told(self) -> tuple[Group, ...]:
+        """The groups as a verdict tells them, the largest first."""
+        total = self.tally.total
+        return tuple(self._told(number, total) for number in self.ranked())
+
+    def _told(self, number: int, total: float) -> Group:
+        group, votes = self.groups[number], self._level(number)
         return Group(
             answer=group.shown,
             extracted=group.extracted,
@@ -130,9 +125,9 @@ class Gatherings:
             key=group.key or "",
         )
 
-    def votes(self, order: list[int]) -> Iterator[Vote]:
-        """What each answer counts; `order` has the numbers of the groups as the verdict has them."""
-        places = {number: place for place, number in enumerate(order)}
+    def votes(self) -> Iterator[Vote]:
+        """What each answer counts; groups are told by their place in the verdict."""
+        places = {number: place for place, number in enumerate(self.ranked())}
         for landed, number in self.landed:
             counted = self.tally.counted(landed.voter)
             yield Vote(

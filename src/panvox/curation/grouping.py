@@ -240,13 +240,9 @@ def _telling(key: Claim, question: claims.Question) -> bool:
 
 def _copies(one: Claim, other: Claim) -> bool:
     """Whether two long texts are the same but for a few words that change nothing."""
-    if (
-        one.numbers != other.numbers
-        or contradiction.denied(one, other)
-        or contradiction.stances_differ(one, other)
-    ):
+    if one.numbers != other.numbers or len(one.bag & other.bag) < COMMON * len(one.bag | other.bag):
         return False
-    return len(one.bag & other.bag) >= COMMON * len(one.bag | other.bag)
+    return not (contradiction.denied(one, other) or contradiction.stances_differ(one, other))
 
 
 def _key(text: str, found: Extract | None, calls: Sequence[ToolCall]) -> str:

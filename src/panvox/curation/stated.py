@@ -17,6 +17,9 @@ _VALUE = (
     r"|(?P<word>very (?:high|low)|high|medium|moderate|low)\b)"
 )
 _SURE = r"\b(?P<sure>\d{1,3}(?:\.\d{1,4})?)\s?%\s(?:sure|certain|confident|confidence|certainty)\b"
+_ANCHORS = ("confiden", "certain", "sure")
+"""One of these is in every statement."""
+
 _STATED = re.compile(f"{_NAMED}{_BETWEEN}{_VALUE}|{_SURE}", re.IGNORECASE)
 
 
@@ -26,6 +29,9 @@ def stated_confidence(text: str) -> float | None:
     Read are percentages, shares, marks out of a number, and the words from very low to very high.
     """
     ends = text if len(text) <= 2 * _WINDOW else f"{text[:_WINDOW]}\n{text[-_WINDOW:]}"
+    lowered = ends.lower()
+    if not any(map(lowered.__contains__, _ANCHORS)):
+        return None
     stated = deque(_STATED.finditer(ends), maxlen=1)
     if not stated:
         return None

@@ -12,7 +12,8 @@ worth the whole lead alone keeps the question open: the strong and slow are wait
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _EPSILON = 1e-9
@@ -22,24 +23,23 @@ CAUTION = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Open:
-    """A seat with answers to come.
+class Begun:
+    """A seat that has answered and has answers to come.
 
     `fresh` are the weights of its voters that have not answered, the highest first; `heard` how many have.
-    `now` is what each group has of the seat, before division by `heard`; `later` the same once those who have
-    answered in part have answered in full, and `more` what the rest of their answers then bring to one group.
+    `now` is what each group has of the seat, before division by `heard`; `later` the same (of the same
+    groups) once those who have answered in part have answered in full, and `more` what the rest of their
+    answers then bring to one group.
     """
 
-    fresh: tuple[float, ...]
-    heard: int = 0
+    heard: int
+    fresh: tuple[float, ...] = ()
     now: Mapping[int, float] = field(default_factory=dict)
     later: Mapping[int, float] = field(default_factory=dict)
     more: float = 0.0
 
     def gain(self, leader: int, rival: int | None) -> float:
         """By how much at most the seat can bring `rival` closer to `leader`; None is a new answer."""
-        if not self.heard:
-            return self.fresh[0] if self.fresh else 0.0
         before = (_of(self.now, rival) - _of(self.now, leader)) / self.heard
         lead = _of(self.later, rival) - _of(self.later, leader) + self.more
         most = max(before, lead / self.heard)
@@ -48,60 +48,73 @@ class Open:
             most = max(most, lead / number)
         return most - before
 
-    @property
-    def most(self) -> float:
-        """A bound of `gain` for all rivals."""
-        if not self.heard:
-            return self.fresh[0] if self.fresh else 0.0
-        return 2 * max((self.more + sum(self.now.values())) / self.heard, *self.fresh, 0.0)
-
 
 def _of(sums: Mapping[int, float], group: int | None) -> float:
     return 0.0 if group is None else sums.get(group, 0.0)
 
 
-def certain(votes: Mapping[int, float], leader: int, opens: Sequence[Open]) -> bool:
+class Opens:
+    """All seats with answers to come: those `begun`, and of the others the highest weight of each."""
+
+    def __init__(self, untouched: Iterable[float], begun: Sequence[Begun] = ()) -> None:
+        weights = list(untouched)
+        self.votes = sum(weights)
+        self.squares = sum(weight * weight for weight in weights)
+        self.strongest = max(weights, default=0.0)
+        self._begun = begun
+
+    def rivals(self, votes: Mapping[int, float], leader: int) -> Iterator[tuple[float, float, int]]:
+        """The other groups and a new one: votes held, what begun seats can gain, how many are alike.
+
+        A begun seat gains the same for all groups that have nothing of it: this takes time in proportion to
+        groups and answers, not to their product.
+        """
+        usual = 0.0
+        beyond: dict[int | None, float] = {}
+        for seat in self._begun:
+            gain = seat.gain(leader, None)
+            usual += gain
+            for rival in seat.now:
+                beyond[rival] = beyond.get(rival, 0.0) + seat.gain(leader, rival) - gain
+        alike = Counter((held, beyond.get(group, 0.0)) for group, held in votes.items() if group != leader)
+        alike[0.0, 0.0] += 1
+        for (held, more), count in alike.items():
+            yield held, usual + more, count
+
+
+def certain(votes: Mapping[int, float], leader: int, opens: Opens) -> bool:
     """Whether `leader` leads alone whatever the open seats say."""
-    untouched = sum(seat.most for seat in opens if not seat.heard)
-    begun = [seat for seat in opens if seat.heard]
-    bound = untouched + sum(seat.most for seat in begun)
-    for rival, held in _rivals(votes, leader):
-        lead = votes[leader] - held
-        if lead > bound + _EPSILON:
-            continue
-        if lead <= untouched + sum(seat.gain(leader, rival) for seat in begun) + _EPSILON:
-            return False
-    return True
+    most = votes[leader] - opens.votes - _EPSILON
+    if _second(votes, leader) >= most:
+        return False
+    return all(held + gain < most for held, gain, _ in opens.rivals(votes, leader))
 
 
-def chance_of_change(
-    votes: Mapping[int, float], leader: int, opens: Sequence[Open], *, heard: float
-) -> float:
+def chance_of_change(votes: Mapping[int, float], leader: int, opens: Opens, *, heard: float) -> float:
     """The probability that another group will lead, times `1 / CAUTION`, at most 1.
 
     `heard` is the effective number of seats that have voted.
     """
-    fresh = [seat.fresh[0] for seat in opens if not seat.heard and seat.fresh]
-    begun = [seat for seat in opens if seat.heard]
-    total, squares = sum(fresh), sum(weight * weight for weight in fresh)
-    strongest = max(fresh, default=0.0)
+    if votes[leader] - _second(votes, leader) <= opens.strongest:
+        return 1.0
+    total = opens.votes
     given = sum(votes.values())
     usual = given / max(heard, 1.0)
     chance = 0.0
-    for rival, held in _rivals(votes, leader):
-        lead = votes[leader] - held - sum(seat.gain(leader, rival) for seat in begun)
-        if lead <= strongest:
+    for held, gain, count in opens.rivals(votes, leader):
+        lead = votes[leader] - held - gain
+        if lead <= opens.strongest:
             return 1.0
         for_leader = votes[leader] / (given + usual)
         for_rival = (held + usual / 2) / (given + usual)
         drift = for_leader - for_rival
         spread = max(for_leader + for_rival - drift * drift, 0.0)
-        variance = squares * spread + total * total * spread / (heard + 1)
+        variance = opens.squares * spread + total * total * spread / (heard + 1)
         if variance > 0:
-            chance += 0.5 * math.erfc((lead + total * drift) / math.sqrt(2 * variance))
+            chance += count * 0.5 * math.erfc((lead + total * drift) / math.sqrt(2 * variance))
     return min(1.0, chance / CAUTION)
 
 
-def _rivals(votes: Mapping[int, float], leader: int) -> list[tuple[int | None, float]]:
-    """All other groups, and one that nobody has given yet, with their votes."""
-    return [*((group, held) for group, held in votes.items() if group != leader), (None, 0.0)]
+def _second(votes: Mapping[int, float], leader: int) -> float:
+    """The most votes that another group has."""
+    return max((held for group, held in votes.items() if group != leader), default=0.0)

@@ -18,7 +18,7 @@ from statistics import median
 import msgspec
 
 from panvox.curation.confidence import confidence_of, share_confidence
-from panvox.curation.stopping import Open, certain, chance_of_change
+from panvox.curation.stopping import Begun, Opens, certain, chance_of_change
 from panvox.curation.weights import PUBLISHED_EXPONENT, TaskWeights
 from panvox.verdicts import Outlook
 
@@ -104,6 +104,7 @@ class Tally:
         self._seats_of: dict[int, set[str]] = {}
         self._votes: dict[int, float] = {}
         self._merged: dict[int, int] = {}
+        self._weights: dict[str, float] = {}
         self._voters = 0
         self._sum = self._squares = 0.0
 
@@ -154,6 +155,12 @@ class Tally:
 
     def weight(self, voter: str) -> float:
         """The vote that `voter` has, or would have if it shared with nobody."""
+        found = self._weights.get(voter)
+        if found is None:
+            found = self._weights[voter] = self._weight(voter)
+        return found
+
+    def _weight(self, voter: str) -> float:
         if self._learnt:
             return self._learnt.weight(voter)
         if self._usual is None:
@@ -252,7 +259,6 @@ class Tally:
         leader = self.leader
         if leader is None or certain(self._votes, leader, self._open(coming)):
             return None
-        rivals = sorted((g for g in self._votes if g != leader), key=self.votes, reverse=True)
         ranked = sorted(coming, key=self.weight, reverse=True)
         low, high = 1, len(ranked)
         while low < high:
@@ -264,32 +270,41 @@ class Tally:
         return Decisive(
             voters=tuple(ranked[:low]),
             votes=sum(self.weight(voter) for voter in ranked[:low]),
-            group=rivals[0] if rivals else None,
+            group=self._second(leader),
         )
 
     def _sentence(self, coming: Counter[str], votes: float, name: Callable[[int], str] | None) -> str:
-        rivals = sorted((g for g in self._votes if g != self.leader), key=self.votes, reverse=True)
-        makes = f"make it {name(rivals[0])}" if name and rivals else "change it"
+        rival = self._second(self.leader)
+        makes = f"make it {name(rival)}" if name and rival is not None else "change it"
         models = "1 open model" if len(coming) == 1 else f"{len(coming)} open models"
         return f"{models} with {votes:.1f} votes could {makes}"
+
+    def _second(self, leader: int | None) -> int | None:
+        """The group with the most votes but for the leader."""
+        rivals = (group for group in self._votes if group != leader)
+        return max(rivals, key=self._votes.__getitem__, default=None)
 
     def _kish(self) -> float:
         return self._sum**2 / self._squares if self._squares > _EPSILON**2 else 0.0
 
-    def _open(self, coming: Counter[str]) -> list[Open]:
+    def _open(self, coming: Counter[str]) -> Opens:
         """The seats that still have answers to come."""
         by_seat: dict[str, dict[str, int]] = {}
+        untouched: dict[str, float] = {}
         for voter, number in coming.items():
-            by_seat.setdefault(self._seat_of.get(voter, voter), {})[voter] = number
-        return [self._open_seat(name, voters) for name, voters in by_seat.items()]
+            name = self._seat_of.get(voter, voter)
+            if name in self._seats:
+                by_seat.setdefault(name, {})[voter] = number
+            else:
+                untouched[name] = max(untouched.get(name, 0.0), self.weight(voter))
+        return Opens(
+            untouched.values(), [self._begun(self._seats[name], voters) for name, voters in by_seat.items()]
+        )
 
-    def _open_seat(self, name: str, coming: dict[str, int]) -> Open:
-        seat = self._seats.get(name)
-        if seat is None:
-            return Open(fresh=tuple(sorted((self.weight(voter) for voter in coming), reverse=True)))
+    def _begun(self, seat: _Seat, coming: dict[str, int]) -> Begun:
         fresh = [self.weight(voter) for voter in coming if voter not in seat.answers]
         again = {voter: number for voter, number in coming.items() if voter in seat.answers}
-        return Open(
+        return Begun(
             fresh=tuple(sorted(fresh, reverse=True)),
             heard=len(seat.answers),
             now=seat.sums,

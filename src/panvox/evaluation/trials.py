@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from panvox.curation import Curator, Expect, Rules, extract
+from panvox.curation import Curator, Expect, Rules
 from panvox.curation.ballots import Ballot, Poll
 from panvox.curation.curate import lineage_of
-from panvox.curation.extract import truth_key
+from panvox.curation.extract import extract, truth_key
 from panvox.errors import Empty
 from panvox.evaluation.datasets import Question, Response
 from panvox.messages import Answer, Finish, Identity, Outcome, State

@@ -36,12 +36,13 @@ _WRONG = re.compile(
     re.IGNORECASE,
 )
 _RIGHT = re.compile(
-    r"(?:option |choice |选项)?[(（\[]?([A-Z])[)）\]]?(?:[.、:：][^\n.。;；]{0,80}?)?\s*(?:选项)?(?:的说法)?"
+    r"([A-Z])[)）\]]?(?:[.、:：][^\n.。;；]{0,80}?)?\s*(?:选项)?(?:的说法)?"
     r"(?:is (?:the |therefore |thus |indeed |clearly )*(?:most |only )*(?:correct|right|best|"
     r"true|appropriate|accurate|answer)|"
     r"是?正确|为正确|是对的|符合题意|当选|ist (?:die )?richtig|es (?:la )?correcta?|est (?:la )?(?:bonne|"
     r"correcte)|верн|が正しい|이 맞)"
 )
+_RIGHT_LEAD = re.compile(r"(?:option |choice |选项)?[(（\[]?\Z")
 _CLAUSES = re.compile(r"[.。;；!?,，\n]")
 _PRAISE = (
     "correct", "right", "best", "true", "appropriate", "accurate", "answer",
@@ -200,9 +201,9 @@ def mentioned(text: str, asked: Asked) -> tuple[str, str] | None:
     if not known.lettered:
         found = _by_text(last, known) or _by_text(first, known)
         return (found, "option text") if found else None
-    if (label := _at_edge(first, text, known, asked)) is not None:
-        return label, "first line"
     repeats = _lists(text, known)
+    if (label := _at_edge(first, text, known, asked, repeats=repeats)) is not None:
+        return label, "first line"
     alone = "\n" not in text
     if alone and not repeats and _is_sentence(first) and (label := chosen(_COPULA.split(first)[-1], asked)):
         return label, "sentence"
@@ -210,7 +211,7 @@ def mentioned(text: str, asked: Asked) -> tuple[str, str] | None:
         return label, "called right"
     if not alone and not repeats and len(last) < 300 and (label := chosen(last, asked)):
         return label, "last line"
-    return _named(text, known)
+    return _named(text, known, repeats=repeats)
 
 
 def _edges(text: str) -> tuple[str, str]:
@@ -226,12 +227,12 @@ def _is_sentence(line: str) -> bool:
     )
 
 
-def _at_edge(line: str, text: str, known: _Known, asked: Asked) -> str | None:
-    """The label that the first line begins with, unless the text goes on to list the others likewise."""
+def _at_edge(line: str, text: str, known: _Known, asked: Asked, *, repeats: bool) -> str | None:
+    """The label that the first line begins with, unless the text goes on to list (`repeats`) the others."""
     label = _by_label(_led(line), known)
     if label is None:
         return _by_text(line, known) if len(line) < 200 and len(text) < 400 else None
-    if _lists(text, known) or _WRONG.search(line[:40]):
+    if repeats or _WRONG.search(line[:40]):
         return None
     return _run(line, known) if asked.several and _run(line, known) else label
 
@@ -256,11 +257,15 @@ def _right(text: str, known: _Known) -> str | None:
 
 def _denied(text: str, said: re.Match[str]) -> bool:
     """Whether a clause that calls an option right says that it is not."""
-    before = _CLAUSES.split(text[max(0, said.start() - 12) : said.start()])[-1]
-    return _WRONG.search(said[0]) is not None or _WRONG.search(before) is not None
+    if _WRONG.search(said[0]):
+        return True
+    begin = said.start()
+    if lead := _RIGHT_LEAD.search(text, max(0, begin - 9), begin):
+        begin = lead.start()
+    return _WRONG.search(_CLAUSES.split(text[max(0, begin - 12) : begin])[-1]) is not None
 
 
-def _named(text: str, known: _Known) -> tuple[str, str] | None:
+def _named(text: str, known: _Known, *, repeats: bool) -> tuple[str, str] | None:
     tail = text[-2_000:]
     leaning = [label for label in _LEANS.findall(tail) if label in known.labels]
     if leaning:
@@ -268,7 +273,7 @@ def _named(text: str, known: _Known) -> tuple[str, str] | None:
     bracketed = [label.upper() for label in _PARENTHESISED.findall(tail) if label.upper() in known.labels]
     if bracketed and len(set(bracketed)) == 1:
         return bracketed[-1], "only option named"
-    if _lists(text, known):
+    if repeats:
         return _first_named(text, known)
     sentence = re.split(r"(?<=[.。!?！？])\s+|\n", bare(tail[-600:]))[-1]
     if (label := _by_text(sentence, known)) is not None:

@@ -23,6 +23,7 @@ _TOKEN = (
     r"|(?<![\d\w])\.\d+"
 )
 _NUMBER = re.compile(rf"(?<![\w^_\\.,])[-+\u2212\u2013]?\s?[$€£¥₹]?\s?(?:{_TOKEN})|(?:{_TOKEN})")
+_DIGIT = re.compile(r"\d")
 _PLAIN = re.compile(r"0|-?[1-9]\d{0,17}", re.ASCII)
 _POWER = re.compile(r"\s*(?:×|x|\*|·|⋅|\\times|\\cdot)\s*10\s*\^\s*[{(]?\s*([-+\u2212]?\d{1,3})\s*[})]?")
 _TEN = re.compile(r"(?<![\d.,])10\s*\^\s*[{(]?\s*([-+\u2212]?\d{1,3})\s*[})]?")
@@ -86,13 +87,13 @@ def number_within(span: str, question: str = "") -> str | None:
     """
     if _PLAIN.fullmatch(span):
         return span
-    text = prepared(span)
-    value = _whole(text)
-    if value is None:
-        value = _whole(_right_side(text))
+    whole = prepared(span)
+    text = _right_side(whole)
+    value = _whole(whole)
+    if value is None and text != whole:
+        value = _whole(text)
     if value is not None:
         return plain_decimal(value)
-    text = _right_side(text)
     if _has_symbols(text):
         return None
     found = numbers(text)
@@ -135,7 +136,9 @@ def last_number(text: str) -> str | None:
 
 def numbers(text: str) -> list[tuple[int, Fraction]]:
     """All numbers in a prepared text with their places, fractions, powers and words of scale included."""
-    found = []
+    found: list[tuple[int, Fraction]] = []
+    if not _DIGIT.search(text):
+        return found
     end = 0
     for token in _NUMBER.finditer(text):
         if token.start() < end:
@@ -228,12 +231,15 @@ def _whole(text: str) -> Fraction | None:
 
 
 def _with_unit(text: str) -> Fraction | None:
+    digit = _DIGIT.search(text)
+    if not digit or len(text[: digit.start()].strip(" $€£¥₹-\u2212\u2013+~≈.")) > _LEAD:
+        return None
     found = numbers(text)
     if len(found) != 1 or _has_symbols(text) or _RELATION.search(text):
         return None
     begin, value = found[0]
     before = text[:begin].strip(" $€£¥₹-\u2212+~≈")
-    if before and (len(before) > 6 or before.casefold() not in _BEFORE):
+    if before and (len(before) > _LEAD or before.casefold() not in _BEFORE):
         return None
     token = _NUMBER.match(text, begin)
     read = _read_at(text, token) if token else None
@@ -246,6 +252,9 @@ _ASIDE = re.compile(
     r"\b(?:after|in|over|within|for|per|of|from|at|on|by|every|each|during|if|with)\s+(?:the |a )?[$€£]?$",
     re.IGNORECASE,
 )
+_LEAD = 6
+"""Characters before a number that may belong to it."""
+
 _CURRENCIES = frozenset("$€£¥₹")
 _BEFORE = {
     "usd",
@@ -303,6 +312,8 @@ def _read_at(text: str, token: re.Match[str]) -> tuple[Fraction, int] | None:
 
 
 def _decimal(raw: str) -> Fraction | None:
+    if _PLAIN.fullmatch(raw):
+        return Fraction(int(raw))
     negative = raw.lstrip()[:1] in {"-", "\u2212", "\u2013"}
     text = raw.lstrip(" -+\u2212\u2013$€£¥₹").strip()
     text = re.sub(rf"['’{_SPACE}\s]", "", text)
