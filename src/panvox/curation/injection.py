@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from panvox.curation.centre import EXCERPT
@@ -111,7 +112,7 @@ _HIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\
 _ZERO_WIDTH = re.compile("[\u200b\u2060-\u2064\u180e\ufeff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _INVISIBLE = re.compile(
-    "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u2800\u3164\ufeff\U000e0000-\U000e007f]"
+    "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u2800\u3164\ufeff\U000e0000-\U000e007f]++"
 )
 _MANY_ZERO_WIDTH = 3
 
@@ -193,4 +194,6 @@ def holds_hidden(text: str) -> bool:
     found = (_CONTROLS if text.isascii() else _HIDDEN).search(text)
     if found and (found[0] == "\x1b" or found[0] > "\U000dffff" or not _RIGHT_TO_LEFT.search(text)):
         return True
-    return not text.isascii() and len(_ZERO_WIDTH.findall(text)) >= _MANY_ZERO_WIDTH
+    if text.isascii():
+        return False
+    return sum(1 for _ in islice(_ZERO_WIDTH.finditer(text), _MANY_ZERO_WIDTH)) == _MANY_ZERO_WIDTH
