@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -40,16 +41,25 @@ from panvox.simulator import Fleet, faulty, invented, some_faulty
 from tests.command import PANVOX, panvox, served
 
 ROOT = Path(__file__).parents[1]
+VISIBLE_FORMATS = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+"""Signs in front of numbers, which have a shape."""
 
 
 # --- text ---
 
 
-@given(st.text() | st.text(alphabet="\x1b\x9b\x9d\x90[]P;0123m\x07\\AJ\u202e\u2066\r\n\t \x7f\x85é"))
+@given(
+    st.text()
+    | st.text(alphabet="\x1b\x9b\x9d\x90[]P;0123m\x07\\AJ\u202e\u2066\r\n\t \x7f\x85é")
+    | st.text(alphabet="aé葛❤\u200b\u200c\u200d\ufe00\ufe0f\U000e0100\U000e0041\ufeff\u2060\x1b[m")
+)
 def test_nothing_that_is_shown_is_obeyed_by_a_terminal(text: str) -> None:
     shown = clean(text)
     assert [c for c in shown if c not in "\n\t" and (ord(c) < 32 or 127 <= ord(c) < 160)] == []
-    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+    assert not [
+        c for c in shown if unicodedata.category(c) == "Cf" and c not in f"{VISIBLE_FORMATS}\u200c\u200d"
+    ]
     assert clean(shown) == shown
     assert one_line(text) == " ".join(shown.split())
     shown.encode()
@@ -71,11 +81,30 @@ def test_what_people_write_is_shown_to_the_letter(text: str) -> None:
         ("\x1b]0;no end", "0;no end"),
         ("one\rtwo\r\nthree\u2028four", "one\ntwo\nthree\nfour"),
         ("\ud800", "\ufffd"),
+        ("ig\u200bno\u200c\u200dre\u2060\ufeff", "ignore"),
+        ("so\u00adft \u200fright\u200e", "soft right"),
+        ("a\U000e0041\U000e007fb", "ab"),
+        ("b" + "\ufe00\U000e0123" * 9, "b\ufe00"),
+        ("❤\ufe0f" + "\u200d\ufe0f" * 9, "❤\ufe0f\u200d"),
         ("![x](https://evil.example/x.png) <script>", "![x](https://evil.example/x.png) <script>"),
     ],
 )
 def test_escape_sequences_go_whole(hostile: str, shown: str) -> None:
     assert clean(hostile) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "👩\u200d🔬",
+        "❤\ufe0f\u200d🔥",
+        "葛\U000e0100",
+        "क\u094d\u200dष",
+    ],
+)
+def test_joiners_and_selectors_stay_where_people_need_them(text: str) -> None:
+    assert clean(text) == text
 
 
 def test_a_flood_of_unfinished_sequences_is_cleaned_in_no_time() -> None:
@@ -87,6 +116,7 @@ def test_a_flood_of_unfinished_sequences_is_cleaned_in_no_time() -> None:
 def test_json_made_safe_is_the_same_value(text: str) -> None:
     assert json.loads(json_line(text)) == text
     assert not [c for c in json_line(text) if 127 <= ord(c) < 160]
+    assert not [c for c in json_line(text) if unicodedata.category(c) == "Cf" and c not in VISIBLE_FORMATS]
 
 
 @given(st.text(), st.integers(0, 20))

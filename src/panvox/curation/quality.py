@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -337,8 +338,14 @@ _GARBAGE = re.compile("[\ufffd\ue000-\uf8ff]")
 def _coherence(text: str, looped: float, *, cut: bool) -> float:
     """Whole sentences, without loops and without characters that stand for nothing."""
     unfinished = 0.3 if cut or (len(text) > 200 and text[-1] not in _ENDS and text[-1].isalpha()) else 0.0
-    garbage = 0.0 if text.isascii() else min(1.0, 20 * len(_GARBAGE.findall(text)) / len(text))
+    garbage = 0.0 if text.isascii() else _garbage(text)
     return max(0.0, 1.0 - unfinished - looped - garbage)
+
+
+def _garbage(text: str) -> float:
+    """20 times the share of characters that stand for nothing, 1 at most: beyond that nobody counts on."""
+    enough = len(text) // 20 + 1
+    return min(1.0, 20 * sum(1 for _ in islice(_GARBAGE.finditer(text), enough)) / len(text))
 
 
 def _relevance(text: str, question: str) -> float | None:

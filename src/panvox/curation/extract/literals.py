@@ -48,8 +48,8 @@ def literal_or_text(span: str) -> str | None:
 _QUOTED = re.compile(
     r"```\w*\n?(.*?)```|`([^`\n]+)`|(?:==|>>>|→|=>|->|output:|returns?)\s*([^\n]+)", re.DOTALL | re.IGNORECASE
 )
-_BRACKETED = re.compile(
-    r"[\[({][^\n]*[\])}]|(?<!\w)'[^'\n]*'|\"[^\"\n]*\"|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]*\w)|"
+_VALUE = re.compile(
+    r"[\[({]|(?<!\w)'[^'\n]*'|\"[^\"\n]*\"|(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]*\w)|"
     r"\b(?:True|False|None)\b"
 )
 
@@ -58,7 +58,24 @@ def quoted(text: str) -> Iterator[str]:
     """Spans of a text that may be values, the last first: set as code, after an arrow, in brackets."""
     for groups in reversed(_QUOTED.findall(text)):
         yield next(filter(None, groups), "").strip().rstrip(".")
-    yield from reversed(_BRACKETED.findall(text[-LONGEST:]))
+    tail = text[-LONGEST:].split("\n")
+    yield from (span for line in reversed(tail) for span in reversed(list(_values(line))))
+
+
+def _values(line: str) -> Iterator[str]:
+    """What may be a value in a line, in its order: from an opening bracket to the last closing one, or small.
+
+    Linear in the length of the line, which a pattern that looks for the bracket from each opening is not.
+    """
+    last = max(map(line.rfind, ")]}"))
+    at = 0
+    while found := _VALUE.search(line, at):
+        at = found.end()
+        if found[0] not in ("(", "[", "{"):
+            yield found[0]
+        elif found.start() < last:
+            at = last + 1
+            yield line[found.start() : at]
 
 
 def _evaluated(text: str) -> object:

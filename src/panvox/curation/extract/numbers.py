@@ -44,7 +44,8 @@ _SUPER = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 _VULGAR = re.compile(r"[¼-¾⅐-⅞]")
 _SYMBOLIC = re.compile(
     r"\\(?:sqrt|pi|infty|ln|log|sin|cos|tan|theta|alpha|pm|begin|cup|sum|binom)|[√π∞±\u222a]|"
-    r"\b(?:sqrt|log|ln|sin|cos|tan|pi)\b|(?<![A-Za-z'’])\d*[b-hj-zB-HJ-Z]\s*[-+^*/]\s*[\d(a-z]|"
+    r"\b(?:sqrt|log|ln|sin|cos|tan|pi)\b|"
+    r"(?<![A-Za-z'’])(?:(?<!\d)\d*+|(?<=\d))[b-hj-zB-HJ-Z]\s*[-+^*/]\s*[\d(a-z]|"
     r"\d\s*i\b|\d\s*[-+*^]\s*\d*[a-z](?![a-z])|_\{?\d|\d[xyn]\b"
 )
 _EXPONENT = re.compile(r"(?<=\d)[eE][-+]?\d{1,3}(?![\w.])")
