@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from panvox.cli.columns import Column
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural
+from panvox.cli.figures import percent, plural
 from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.text import json_line, one_line
@@ -170,7 +170,7 @@ def _show(chosen: list[TaskWeights]) -> None:
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         one_line(row.model),
-        "" if row.strength is None else f"{row.strength:.3f}",
+        "-" if row.strength is None else percent(row.strength),
         f"{row.weight:.3g}",
         "" if row.right is None else f"{row.right:,.6g}",
         "" if row.asked is None else f"{row.asked:,.6g}",

@@ -271,7 +271,8 @@ class Tally:
         rivals = sorted((g for g in self._votes if g != self.leader), key=self.votes, reverse=True)
         makes = f"make it {name(rivals[0])}" if name and rivals else "change it"
         models = "1 open model" if len(coming) == 1 else f"{len(coming)} open models"
-        return f"{models} with {votes:.1f} votes could {makes}"
+        count = "1 vote" if round(votes, 1) == 1 else f"{round(votes, 1):,g} votes"
+        return f"{models} with {count} could {makes}"
 
     def _kish(self) -> float:
         return self._sum**2 / self._squares if self._squares > _EPSILON**2 else 0.0
