@@ -257,7 +257,7 @@ def test_the_groups_and_the_minority_are_seen_at_any_width(width: int, verdict: 
 
 
 def test_of_free_texts_the_best_five_show_how_they_begin() -> None:
-    outcomes = [answered(f"oak/m{n}", f"Water it {n} times.\nThen wait.", took=n) for n in range(1, 4)]
+    outcomes = tuple(answered(f"oak/m{n}", f"Water it {n} times.\nThen wait.", took=n) for n in range(1, 4))
     groups = tuple(
         Group(
             key=outcome.text,

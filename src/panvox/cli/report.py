@@ -215,7 +215,8 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
     verdict = report.verdict
     if verdict.answered > 1 and verdict.groups:
         yield "Groups", groups_table(verdict, width)
-    if (otherwise := dissent(verdict, report.outcomes, width)) is not None:
+    written = verdict.synthesis is not None and verdict.synthesis.dissent  # which tells of all minorities
+    if not written and (otherwise := dissent(verdict, report.outcomes, width)) is not None:
         yield "Dissent", otherwise
     yield from judgements.parts(verdict)
     yield from _named(report, width)
