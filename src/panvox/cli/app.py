@@ -178,7 +178,7 @@ def _version() -> str:
 
 def build() -> App:
     """The commands with all their options, each loaded when it is called."""
-    from cyclopts import App  # noqa: PLC0415 - see above
+    from cyclopts import App, Group  # noqa: PLC0415 - see above
 
     from panvox.cli.pages import Pages  # noqa: PLC0415
 
@@ -187,7 +187,7 @@ def build() -> App:
         help="panvox asks every model at once and gives one answer you can trust.",
         version=_version,
         help_formatter=Pages(),
-        group_parameters="Options",
+        group_parameters=Group("Options", sort_key=0),  # before the groups that a command adds
         help_format="plaintext",
         result_action="return_value",
     )

@@ -240,7 +240,7 @@ def _missing(verdict: Verdict, leader: Group, finding: Finding, proof: tuple[str
     if not any(name in leader.members for name in finding.final):
         return "they never compared it with that of the vote"
     if not proof[1]:
-        return "no quotation from the answers supports it"
+        return "no quotation from the answers supports it, the result aside"
     if trust(verdict) > PROTECTED and not finding.both_orders:
         return "not in both orders"
     return ""
