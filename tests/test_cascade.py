@@ -156,7 +156,7 @@ async def test_the_verdict_tells_what_those_who_were_not_asked_could_have_change
     assert ended.verdict.outlook is not None
     assert ended.verdict.outlook.state == "open"
     assert ended.verdict.outlook.change == (
-        "5 models not waited for, with 5.0 votes, could have made it another answer"
+        "5 models not waited for, with 5 votes, could have made it another answer"
     )
 
 

@@ -357,7 +357,7 @@ def test_an_outlook_names_those_who_are_open_and_what_they_could_bring_about() -
         curator.add(outcome(name, text))
     outlook = curator.outlook()
     assert outlook.state == "open"
-    assert outlook.change == "2 models still open, with 2.0 votes, could make it 20"
+    assert outlook.change == "2 models still open, with 2 votes, could make it 20"
     curator.add(outcome("d", "18"))
     assert curator.outlook().state == "certain"
     assert curator.outlook().change == ""

@@ -261,6 +261,23 @@ def test_the_option_chosen_is_read_by_its_letter_or_its_text(text: str) -> None:
     assert extract(text, CHOICE) == ("B", "B")
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("In short: yes, with care. A second view costs little. None of this is certain.", None),
+        ("A good guess would be Jupiter.", "B"),
+        ("A planet is large. I prefer D here.", "D"),
+        ("I think so. I would say it is large.", None),
+        ("A is right, since it is large.", "A"),
+        ("A because it is large.", "A"),
+    ],
+)
+def test_a_letter_that_is_an_english_word_is_no_option(text: str, key: str | None) -> None:
+    assert (
+        key_of(text, "Which planet is the largest?\nA. Mars\nB. Jupiter\nC. Venus\nD. Earth\nI. Pluto") == key
+    )
+
+
 def test_an_option_whose_text_looks_like_letters_is_not_taken_for_them() -> None:
     question = "Which hold?\nA. I only\nB. II only\nC. I and II\nD. neither\nE. x\nF. x\nG. x\nH. x\nI. y"
     assert key_of("The answer is I and II.", question) == "C"

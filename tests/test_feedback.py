@@ -292,10 +292,10 @@ Told of 20261121-035812-4f7a, turn 1: oak/a was right
   2 answers right, 2 wrong · kind of task: short
 
 model  strength
-a      ? → 60 %  ▲ 10
-b      ? → 60 %  ▲ 10
-c      ? → 40 %  ▼ 10
-d      ? → 40 %  ▼ 10
+a      - → 60 %  ▲ 10
+b      - → 60 %  ▲ 10
+c      - → 40 %  ▼ 10
+d      - → 40 %  ▼ 10
 """)
     assert command("feedback", "--bad", "oak/b") == 0
     assert "Told before: the opposite of oak/a, oak/b. What was told last holds." in capsys.readouterr().out

@@ -436,7 +436,7 @@ VOTE = Verdict(
     top=("a", "d"),
 )
 TEXTS = {
-    "a": "There were 24 eggs and she used 4, so 20 are left.",
+    "a": "There were 24 eggs and she broke 4, so 20 are left.",
     "d": "There were 24 eggs and she used 4 and 2, so 18 are left.",
 }
 
@@ -465,10 +465,10 @@ def test_a_judge_overrides_a_vote_with_evidence_that_stands_in_the_answer() -> N
 
 
 def test_a_wrong_step_of_the_leading_answer_is_evidence_as_well() -> None:
-    found = after(VOTE, error="so 20 are left")
+    found = after(VOTE, error="she broke 4, so 20 are left")
     assert found.judgement is not None
     assert found.judgement.overrode
-    assert found.judgement.evidence == "against the other: so 20 are left"
+    assert found.judgement.evidence == "against the other: she broke 4, so 20 are left"
 
 
 @pytest.mark.parametrize(
@@ -477,6 +477,8 @@ def test_a_wrong_step_of_the_leading_answer_is_evidence_as_well() -> None:
         ({}, "no quotation"),
         ({"evidence": "she used 4 and 3"}, "no quotation"),
         ({"evidence": "There were 24 eggs"}, "no quotation"),  # both answers say so
+        ({"evidence": "so 18 are left"}, "no quotation"),  # nothing but its result
+        ({"error": "so 20 are left"}, "no quotation"),  # nothing but the result of the other
         ({"evidence": "she used 4 and 2", "both": False}, "both orders"),
     ],
 )

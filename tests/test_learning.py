@@ -241,7 +241,7 @@ def test_one_piece_of_feedback_moves_the_unknown_noticeably_and_the_known_a_litt
     assert 0 < (heeded.strength("fair") or 0) - (before.strength("fair") or 0) < 0.005
     assert heeded.weight("new") > before.weight("new")
     assert heeded.weight("fair") > before.weight("fair")
-    assert heeded.basis.endswith("and 2 pieces of feedback")
+    assert heeded.basis.endswith("and feedback on 2 answers")
 
 
 def test_feedback_counts_half_after_its_half_life() -> None:

@@ -430,8 +430,7 @@ Ledger   16 asked: 9 answered, 5 rate limited, 1 unauthorised, 1 cancelled
          ✗ 1 unauthorised  r/m
              HTTP 401: Incorrect API key
              → Check the key of this provider; `panvox doctor` tests it.
-         ■ 1 cancelled  s/m
-             the answer was decided
+         ■ 1 cancelled  the answer was decided
 Usage    $0.0038, $0.00042 an answer · 360 tokens in, 108 out
 Run      20261121-035812-4f7a  panvox show 20261121-035812-4f7a\
 """)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import re
 import signal
 import socket
@@ -19,6 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from panvox.curation.judge import Ruling, ruling, sheet
+from panvox.curation.synthesis import Room, prompt_for
 from panvox.errors import UsageError
 from panvox.settings import load
 from panvox.simulator import (
@@ -43,6 +46,7 @@ from panvox.simulator.answers import result_of
 from panvox.simulator.chance import seeded
 from panvox.simulator.conveyor import Conveyor
 from tests.fleets import SWIFT, body, idle, oak, sdk, spoilt, user
+from tests.verdicts import answered
 
 # --- with OpenAI's own client ----------------------------------------------------------------------
 
@@ -321,6 +325,34 @@ def test_options_are_chosen_by_letter_and_most_agree() -> None:
     said = [Invented().text(model=f"m{index}", accuracy=0.8, question=question) for index in range(100)]
     letters = [re.findall(r"The answer is \(([ABC])\)\.", text)[0] for text in said]
     assert max(map(letters.count, "ABC")) > 70
+
+
+def test_invented_models_judge_by_the_right_result_and_repeat_the_code() -> None:
+    texts = {"A": "The answer is 391.", "B": "The answer is 390."}
+    first, second = (answered(f"oak/{letter}", text) for letter, text in texts.items())
+    asked = sheet("What is 17 * 23?", first, second, seeded("fences"))
+    found = ruling(Invented().text(model="m", accuracy=1, question=asked.prompt.question), asked)
+    assert isinstance(found, Ruling)
+    assert (found.winner, found.evidence, found.error) == ("oak/A", texts["A"], texts["B"])
+    wrong = ruling(Invented().text(model="m", accuracy=0, question=asked.prompt.question), asked)
+    assert isinstance(wrong, Ruling)
+    assert wrong.winner == "oak/B"
+
+
+def test_invented_models_write_one_text_that_names_who_says_and_who_contradicts_it() -> None:
+    parcel = (
+        "[S1] from 9 models:\nStep by step.\n\nThe answer is 391.",
+        "[S2] from 2 models:\nThe answer is 390.",
+    )
+    prompt, code = prompt_for("What is 17 * 23?", parcel, Room.of(None), seeded("fences"))
+    said = json.loads(Invented().text(model="m", accuracy=1, question=prompt.question))
+    assert said == {
+        "code": code,
+        "sentences": [
+            {"text": "The answer is 391.", "support": ["S1"], "against": ["S2"]},
+            {"text": "The answer is 390.", "support": ["S2"], "against": ["S1"]},
+        ],
+    }
 
 
 def test_anything_else_is_talked_about_and_the_same_again() -> None:

@@ -199,7 +199,7 @@ async def test_a_wait_policy_that_is_met_first_ends_the_turn_first() -> None:
     assert (ended.stopped, ended.duration) == ("wait", 1.0)
     assert ended.verdict.outlook is not None
     assert ended.verdict.outlook.change == (
-        "2 models not waited for, with 2.0 votes, could have made it another answer"
+        "2 models not waited for, with 2 votes, could have made it another answer"
     )
 
 
@@ -217,7 +217,7 @@ async def test_an_outlook_comes_with_every_provisional_verdict() -> None:
     changed = [event.verdict for event in events if isinstance(event, VerdictChanged)]
     assert [verdict.outlook and verdict.outlook.state for verdict in changed[:2]] == ["open", "certain"]
     assert changed[0].outlook is not None
-    assert changed[0].outlook.change == "2 models still open, with 2.0 votes, could make it another answer"
+    assert changed[0].outlook.change == "2 models still open, with 2 votes, could make it another answer"
     assert all(not verdict.votes for verdict in changed)
     assert not any(isinstance(event, WaitMet) for event in events[:-2])
 

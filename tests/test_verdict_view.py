@@ -21,6 +21,7 @@ from panvox.cli import report, wording
 from panvox.cli.board import Board
 from panvox.cli.live import frame
 from panvox.cli.report import Report
+from panvox.cli.wrapping import wrapped
 from panvox.messages import MemberStarted, Outcome, Prompt, RunEnded, RunStarted, VerdictChanged
 from panvox.store import SqlJournal
 from panvox.verdicts import Feedback, Filtered, Group, Outlook, Saved, Verdict
@@ -68,7 +69,7 @@ def test_a_report_tells_all_that_is_known_of_the_verdict() -> None:
 ✓ Consensus: 42   very likely, 93 % sure
   80 % of 2.5 votes from 3 models, 2 lineages
   5 answers worth 2.4 independent votes · 5 of 6 models answered in 9.1 s
-  ended when the answer was decided · learnt: 180 labelled prompts
+  ended when the answer was decided · learnt from 180 labelled prompts
 
 oak/large  2.0 s
 
@@ -82,8 +83,7 @@ Filtered  ■ 1 refusal  fir/mute
 Saved     1 call, $0.042, about 35 s
           1 open model with 0.8 votes could make it 41 (at most 3 % likely)
 Ledger    6 asked: 5 answered, 1 cancelled
-          ■ 1 cancelled  fir/slow
-              decided
+          ■ 1 cancelled  decided
 Run       20261121-035812-4f7a  panvox show 20261121-035812-4f7a\
 """)
 
@@ -116,11 +116,11 @@ def test_confidence_is_told_in_a_word_and_a_number(
 @pytest.mark.parametrize(
     ("confidence", "calibrated", "basis", "said"),
     [
-        (0.9, True, "180 labelled prompts", "learnt: 180 labelled prompts"),
+        (0.9, True, "180 labelled prompts", "learnt from 180 labelled prompts"),
         (0.9, True, "", "learnt from answers with known truth"),
-        (0.9, False, "published strengths", "estimated: published strengths"),
+        (0.9, False, "published strengths", "estimated from published strengths"),
         (0.9, False, "", "estimated, not learnt from known answers"),
-        (None, False, "one vote a lineage", "one vote a lineage"),
+        (None, False, "one vote a lineage", "counted by one vote a lineage"),
         (None, False, "", ""),
     ],
 )
@@ -254,6 +254,40 @@ def test_the_groups_and_the_minority_are_seen_at_any_width(width: int, verdict: 
     assert all(answer in line for answer, line in zip(answers, lines[at : at + 2], strict=True))
     assert "80 %" in lines[at]
     assert "20 %" in lines[at + 1]
+
+
+def test_of_free_texts_the_best_five_show_how_they_begin() -> None:
+    outcomes = tuple(answered(f"oak/m{n}", f"Water it {n} times.\nThen wait.", took=n) for n in range(1, 4))
+    groups = tuple(
+        Group(
+            key=outcome.text,
+            answer=outcome.text,
+            extracted=False,
+            members=(outcome.member.name,),
+            votes=1.0,
+            share=1 / 3,
+            representative=outcome.member.name,
+        )
+        for outcome in outcomes
+    )
+    top = tuple(outcome.member.name for outcome in outcomes)
+    text = told(
+        Verdict(asked=3, answered=3, lineages=3, groups=groups, best=top[0], top=top), outcomes, stopped=""
+    )
+    assert "Best    1 oak/m1  Water it 1 times.\n        2 oak/m2  Water it 2 times.\n" in text
+
+
+@given(st.text("ab 漢-*\t", max_size=300), st.integers(20, 60))
+def test_lines_of_an_answer_are_broken_between_words_and_no_word_is_lost(text: str, width: int) -> None:
+    lines = wrapped(text, width).split("\n")
+    assert " ".join(lines).split() == text.split()
+    assert all(cell_len(line) <= width or len(line.split()) <= 2 for line in lines)
+
+
+def test_code_is_not_broken_and_items_of_lists_keep_their_indent() -> None:
+    code = "```\n" + "x = 1; " * 20 + "\n```"
+    assert wrapped(code, 40) == code
+    assert wrapped("- one two three four five six", 20) == "- one two three four\n  five six"
 
 
 # --- while it is under way ---

@@ -178,7 +178,7 @@ def _version() -> str:
 
 def build() -> App:
     """The commands with all their options, each loaded when it is called."""
-    from cyclopts import App  # noqa: PLC0415 - see above
+    from cyclopts import App, Group  # noqa: PLC0415 - see above
 
     from panvox.cli.pages import Pages  # noqa: PLC0415
 
@@ -187,7 +187,7 @@ def build() -> App:
         help="panvox asks every model at once and gives one answer you can trust.",
         version=_version,
         help_formatter=Pages(),
-        group_parameters="Options",
+        group_parameters=Group("Options", sort_key=0),  # before the groups that a command adds
         help_format="plaintext",
         result_action="return_value",
     )
@@ -223,8 +223,25 @@ def _sentence(error: CycloptsError, command: str) -> str:
 
 
 def _usage(message: str) -> int:
-    print(f"panvox: {message}", file=sys.stderr)
+    _say(message)
     return 2
+
+
+def _say(message: str) -> None:
+    """Write what went wrong; in a terminal its lines are broken between words."""
+    lines = f"panvox: {message}".split("\n")
+    if sys.stderr.isatty():
+        import shutil  # noqa: PLC0415 - only for this
+        import textwrap  # noqa: PLC0415
+
+        wrapper = textwrap.TextWrapper(
+            max(40, shutil.get_terminal_size().columns),
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines = [piece for line in lines for piece in wrapper.wrap(line) or [""]]
+    print("\n".join(lines), file=sys.stderr)
 
 
 def _complain(error: Exception, *, verbose: bool) -> int:
@@ -234,7 +251,7 @@ def _complain(error: Exception, *, verbose: bool) -> int:
     if verbose:
         sys.stderr.write(clean("".join(traceback.format_exception(error))))
     if isinstance(error, PanvoxError):
-        print(f"panvox: {clean(str(error))}", file=sys.stderr)
+        _say(clean(str(error)))
         return 2 if isinstance(error, UsageError) else 1
     # What cannot be loaded is wrapped by cyclopts; the reason is underneath.
     root = error.__cause__ if isinstance(error, ImportError) and error.__cause__ else error

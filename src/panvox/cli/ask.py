@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 import panvox
 from panvox.cli.asking_options import CallOptions
@@ -26,6 +26,9 @@ from panvox.messages import Prompt
 from panvox.settings import Settings
 from panvox.settings.values import MOST_DOLLARS, NAME
 from panvox.waiting import Stop, parse_stop, parse_wait
+
+
+_VERDICT = Group("Verdict", sort_key=1)
 
 
 @Parameter(name="*")
@@ -74,6 +77,7 @@ class Options:
     stop: Annotated[
         str | None,
         Parameter(
+            group=_VERDICT,
             metavar="RULE",
             help="Whether to end once the answer is decided: never, certain (the rest cannot change it), "
             "likely or likely:RISK (it would with a probability of at most RISK). Without it: run.stop.",
@@ -89,6 +93,7 @@ class Options:
         bool | None,
         Parameter(
             name="--cascade",
+            group=_VERDICT,
             negative="--no-cascade",
             show_default=False,
             help="Ask in waves, free models first, then the cheap ones, and dearer ones only while the "
@@ -98,6 +103,7 @@ class Options:
     expect: Annotated[
         str | None,
         Parameter(
+            group=_VERDICT,
             metavar="KIND",
             help="The kind of answer: number, choice, yes-no, date, literal, code, json, short or text. "
             "Without it: what the prompt seems to ask for.",
@@ -106,6 +112,7 @@ class Options:
     method: Annotated[
         str | None,
         Parameter(
+            group=_VERDICT,
             metavar="NAME",
             help="How the answer that wins is found: weighted, majority, multi-factor, medoid or judge. "
             "Without it: run.method.",
@@ -156,7 +163,10 @@ class Options:
         bool, Parameter(negative="", show_default=False, help="Show every answer in full as well.")
     ] = False
     explain: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Show what each answer counted, and why.")
+        bool,
+        Parameter(
+            group=_VERDICT, negative="", show_default=False, help="Show what each answer counted, and why."
+        ),
     ] = False
     quiet: Annotated[
         bool,

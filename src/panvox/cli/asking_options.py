@@ -13,7 +13,7 @@ from panvox.errors import UsageError
 from panvox.limits.configured import Overrides, parse_provider_concurrency, parse_provider_rpm
 from panvox.settings import Settings
 
-_GROUP = Group("Limits and stand-ins", sort_key=2)
+_GROUP = Group("Limits and stand-ins", sort_key=3)
 
 
 @Parameter(name="*", group=_GROUP)

@@ -115,7 +115,7 @@ def _moves(heeded: Heeded) -> Table:
     table.add_column("strength", no_wrap=True, justify="right")
     table.add_column("", no_wrap=True)
     for move in heeded.moved[:MOVES_SHOWN]:
-        before, after = ("?" if each is None else percent(each) for each in (move.before, move.after))
+        before, after = ("-" if each is None else percent(each) for each in (move.before, move.after))
         change = Text(f"{'▲' if move.by > 0 else '▼'} {abs(move.by) * 100:.0f}")
         change.stylize("green" if move.by > 0 else "red")
         table.add_row(Text(one_line(move.voter)), f"{before} → {after}", change)

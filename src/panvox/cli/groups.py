@@ -10,7 +10,7 @@ from rich.text import Text
 
 from panvox.cli.figures import percent, plural
 from panvox.cli.text import clean, one_line
-from panvox.cli.wording import few_alike, names, some_names, supporters
+from panvox.cli.wording import cut_name, few_alike, fit, flowed, names, some_names, supporters
 from panvox.messages import Outcome
 from panvox.verdicts import Group, Verdict
 
@@ -72,11 +72,35 @@ def dissent(verdict: Verdict, outcomes: Sequence[Outcome], width: int) -> Text |
     who = one_line(speaker)
     if speaker in strengths:
         who += f" (strength {percent(strengths[speaker])})"
-    line = Text.assemble((one_line(minority.answer), "bold"), f"  {who}", no_wrap=True, overflow="ellipsis")
-    if words := _last_words(text):
+    said = one_line(minority.answer)
+    line = Text.assemble((said, "bold"), f"  {who}", no_wrap=True, overflow="ellipsis")
+    if (words := _last_words(text)) and not words.startswith(said):
         line.append(f": {words}", style="dim")
     line.truncate(width, overflow="ellipsis")
     return line
+
+
+def best_five(verdict: Verdict, outcomes: Sequence[Outcome], width: int) -> Text:
+    """The best answers, the best first: who gave them and, of free texts, how they begin."""
+    leading = verdict.leading
+    if leading is None or leading.extracted:
+        ranked = (f"{place} {one_line(name)}" for place, name in enumerate(verdict.top, 1))
+        return Text("\n".join(flowed(ranked, width)))
+    texts = {outcome.member.name: outcome.text for outcome in outcomes}
+    names = [cut_name(one_line(name), max(LEAST_NAMES, width // 3)) for name in verdict.top]
+    longest = max(map(cell_len, names))
+    lines = []
+    for place, (name, member) in enumerate(zip(names, verdict.top, strict=True), 1):
+        line = Text(f"{place} {fit(name, longest)}", no_wrap=True)
+        line.append(f"  {_first_words(texts.get(member, ''))}", style="dim")
+        line.truncate(width, overflow="ellipsis")
+        lines.append(line)
+    return Text("\n").join(lines)
+
+
+def _first_words(text: str) -> str:
+    """The first line of a text that says something."""
+    return next((said for line in clean(text[:2_000]).splitlines() if (said := one_line(line))), "")
 
 
 def _strongest(group: Group, strengths: Mapping[str, float]) -> str:

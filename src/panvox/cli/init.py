@@ -109,6 +109,7 @@ TEMPLATE = """\
 # enabled = true                    # whether the same question gets the same answer again, for nothing
 # max_age = 3600.0                  # seconds that it does
 # max_mb = 200                      # megabytes that are kept at most
+# semantic = 0.95                   # how near in meaning another question may be; off if unset
 
 # Models that judge the answers (--judge) or make one text of them (--synthesise)
 [judge]

@@ -29,6 +29,10 @@ if TYPE_CHECKING:  # the session brings the store when it opens one
     from panvox.store import StoredRun, StoredTurn
 
 
+ANSWER_SHOWN = 40
+"""Characters of an answer in the comparison of two verdicts."""
+
+
 class Rejudged(msgspec.Struct, frozen=True, kw_only=True):
     """What `--json` writes: the verdict that held and the new one; None where the turn never had any."""
 
@@ -149,12 +153,17 @@ def compared(before: Verdict | None, after: Verdict) -> Table:
     return table
 
 
+def _brief(answer: str) -> str:
+    said = one_line(answer)
+    return said if len(said) <= ANSWER_SHOWN else f"{said[: ANSWER_SHOWN - 1].rstrip()}…"
+
+
 def _facts(verdict: Verdict) -> dict[str, str]:
     leading = verdict.leading
     return {
         "Method": verdict.method or "-",
-        "Consensus": one_line(verdict.consensus or "-"),
-        "Leading": f"{one_line(leading.answer)}, {percent(leading.share)}" if leading else "-",
+        "Consensus": _brief(verdict.consensus or "-"),
+        "Leading": f"{_brief(leading.answer)}, {percent(leading.share)}" if leading else "-",
         "Confidence": "-" if verdict.confidence is None else percent(verdict.confidence),
         "Best": one_line(verdict.best or "-"),
         "Groups": f"{len(verdict.groups):,}",

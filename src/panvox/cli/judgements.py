@@ -10,11 +10,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from panvox.cli.figures import money, percent, plural
-from panvox.cli.text import clean, one_line
+from panvox.cli.text import clean, one_line, shorten
 from panvox.curation.synthesis import marker
 from panvox.verdicts import Judgement, Sentence, Synthesis, Verdict
 
 DISSENT_SHOWN = 6
+ANSWER_SHOWN = 40
 BIAS_SEEN = 0.05
 """A bias that is worth a word."""
 
@@ -46,14 +47,14 @@ def label_of(verdict: Verdict) -> Text | None:
 def parts(verdict: Verdict) -> Iterator[tuple[str, RenderableType]]:
     """The rows of the report, with their labels."""
     if verdict.judgement is not None:
-        yield "Judges", Stack(*_judgement(verdict.judgement))
+        yield "Judges", Stack(*_judgement(verdict.judgement, verdict))
     if verdict.synthesis is not None:
         yield "Synthesis", Stack(*_synthesis(verdict.synthesis))
         if verdict.synthesis.dissent:
             yield "Dissent", Stack(*_dissent(verdict.synthesis.dissent))
 
 
-def _judgement(told: Judgement) -> Iterator[Text]:
+def _judgement(told: Judgement, verdict: Verdict) -> Iterator[Text]:
     judges = ", ".join(map(one_line, told.judges))
     if told.failed:
         yield Text(f"✗ {judges}: {one_line(told.failed)}", style="yellow")
@@ -63,6 +64,7 @@ def _judgement(told: Judgement) -> Iterator[Text]:
             f"{judges} ",
             ("prefers" if len(told.judges) == 1 else "prefer", "dim"),
             f" {one_line(told.chosen or '')}",
+            (_beside_the_vote(told, verdict), "dim"),
         )
         for word, said in (("why", told.reason), ("evidence", told.evidence)):
             if said:
@@ -71,6 +73,15 @@ def _judgement(told: Judgement) -> Iterator[Text]:
             yield Text(one_line(told.note), style="yellow")
     if figures := " · ".join(_figures(told)):
         yield Text(figures, style="dim")
+
+
+def _beside_the_vote(told: Judgement, verdict: Verdict) -> str:
+    """What the answer of the judges says, and whether the vote says so too."""
+    group = next((group for group in verdict.groups if told.chosen in group.members), None)
+    if group is None or not group.extracted:
+        return ""
+    agree = "as the vote does" if group is verdict.leading else "which the vote does not"
+    return f": {shorten(one_line(group.answer), ANSWER_SHOWN)}, {agree}"
 
 
 def _figures(told: Judgement) -> Iterator[str]:

@@ -12,7 +12,7 @@ from panvox.compose.judging import Judging
 from panvox.curation import Method
 from panvox.errors import UsageError
 
-_GROUP = Group("Judges", sort_key=3)
+_GROUP = Group("Judges", sort_key=2)
 
 Judges = Annotated[
     tuple[str, ...] | None,

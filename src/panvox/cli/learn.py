@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -19,7 +19,7 @@ from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
 from panvox.cli.text import one_line
 from panvox.curation import Expect
-from panvox.errors import PanvoxError, UsageError
+from panvox.errors import PanvoxError, StoreError, UsageError
 from panvox.evaluation.datasets import Dataset, read
 from panvox.evaluation.evaluate import Plan, lessons_of
 from panvox.evaluation.learning import Lesson, weights_from, with_labels
@@ -27,6 +27,9 @@ from panvox.evaluation.runs import lesson_of
 from panvox.evaluation.weights_file import save_weights
 from panvox.settings import Settings
 from panvox.settings.places import weights_file
+
+if TYPE_CHECKING:  # the session brings the store when it opens one
+    from panvox.store import StoredRun
 
 MOST_RUNS = 10_000
 """Stored runs that `all` means at most, the latest."""
@@ -84,7 +87,7 @@ def learn(
     for kind_of, each in found.tasks.items():
         names = plural(len(each.weights), "model")
         print(f"learnt for {kind_of}: {one_line(each.basis)}; weights of {names}")
-    print(f"kept in {file}; panvox weights shows them", file=sys.stderr)
+    print(f"kept in {file}\n`panvox weights` shows them", file=sys.stderr)
     return Exit.ANSWERED
 
 
@@ -125,6 +128,14 @@ async def _of_runs(
     return Exit.ANSWERED
 
 
+async def _stored(session: panvox.Session, reference: str) -> StoredRun:
+    """The run that is meant. Raises `StoreError` for what is neither a folder nor a run."""
+    try:
+        return await session.store.run(reference)
+    except StoreError as error:
+        raise StoreError(f"there is no folder {reference!r}. {error}") from None
+
+
 async def _named(session: panvox.Session, references: Sequence[str]) -> list[str]:
     """The ids of the runs that are meant, each once."""
     found: dict[str, None] = {}
@@ -132,5 +143,5 @@ async def _named(session: panvox.Session, references: Sequence[str]) -> list[str
         if reference == "all":
             found.update(dict.fromkeys(each.run for each in await session.store.runs(limit=MOST_RUNS)))
         else:
-            found[(await session.store.run(reference)).run] = None
+            found[(await _stored(session, reference)).run] = None
     return list(found)

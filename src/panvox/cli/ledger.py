@@ -70,9 +70,11 @@ def _missing(state: State, outcomes: Sequence[Outcome], width: int) -> Iterator[
     example = _most_common(outcomes)
     fault = example.fault
     symbol, style = ("✗", "red") if fault else ("■", "yellow")
-    yield _counted(
-        f"{symbol} {len(outcomes):,} {word(state)}", style, [o.member.name for o in outcomes], width
-    )
+    count = f"{symbol} {len(outcomes):,} {word(state)}"
+    if len({o.reason for o in outcomes}) == 1 and _spared(example):
+        yield Text.assemble((count, style), (f"  {one_line(example.reason)}", "dim"))
+        return
+    yield _counted(count, style, [o.member.name for o in outcomes], width)
     message = one_line(fault.message if fault else example.reason)
     status = f"HTTP {fault.status}: " if fault and fault.status else ""
     if message or status:
@@ -80,6 +82,11 @@ def _missing(state: State, outcomes: Sequence[Outcome], width: int) -> Iterator[
         yield _beneath(f"{status}{message}")
     if fault and fault.hint:
         yield Padding(Text(f"→ {one_line(fault.hint)}"), (0, 0, 0, 4))
+
+
+def _spared(outcome: Outcome) -> bool:
+    """Whether it was left out on purpose, so that the reason says more than the name."""
+    return outcome.fault is None and outcome.state in (State.CANCELLED, State.SKIPPED)
 
 
 def _most_common(outcomes: Sequence[Outcome]) -> Outcome:

@@ -16,10 +16,11 @@ from panvox.cli import judgements, wording
 from panvox.cli.board import Board
 from panvox.cli.explain import votes_table
 from panvox.cli.figures import plural, seconds
-from panvox.cli.groups import dissent, groups_table
+from panvox.cli.groups import best_five, dissent, groups_table
 from panvox.cli.ledger import filtered_out, ledger, used, word
 from panvox.cli.outlet import show
 from panvox.cli.text import clean, one_line
+from panvox.cli.wrapping import wrapped
 from panvox.curation import Curator
 from panvox.engine.stopping import UNNEEDED
 from panvox.messages import Identity, Outcome, State
@@ -132,7 +133,7 @@ def _verdict(turn: StoredTurn) -> Verdict:
 def headline(report: Report, *, width: int) -> Text:
     """The verdict: what it is, how sure that is, and what it stands on."""
     title, said, style = _title(report)
-    sure = wording.sure(report.verdict)
+    sure = "" if report.one_model else wording.sure(report.verdict)
     room = width - cell_len(title) - (cell_len(sure) + 3 if sure else 0)
     if cell_len(said) > room:
         said = wording.fit(said, max(room, 24)).rstrip()
@@ -177,7 +178,8 @@ def _grounds(report: Report) -> Iterator[str]:
     yield f"{verdict.answered:,} of {asked} answered in {seconds(report.duration)}"
     if report.stopped:
         yield _STOPPED.get(report.stopped, one_line(report.stopped))
-    yield wording.rests_on(verdict)
+    if not report.one_model:
+        yield wording.rests_on(verdict)
 
 
 def answer_label(report: Report) -> Text | None:
@@ -213,7 +215,8 @@ def _parts(report: Report, *, width: int) -> Iterator[tuple[str, RenderableType]
     verdict = report.verdict
     if verdict.answered > 1 and verdict.groups:
         yield "Groups", groups_table(verdict, width)
-    if (otherwise := dissent(verdict, report.outcomes, width)) is not None:
+    written = verdict.synthesis is not None and verdict.synthesis.dissent  # which tells of all minorities
+    if not written and (otherwise := dissent(verdict, report.outcomes, width)) is not None:
         yield "Dissent", otherwise
     yield from judgements.parts(verdict)
     yield from _named(report, width)
@@ -248,8 +251,7 @@ def _outlook(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]
 def _named(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]:
     """The best, the best first, and the fastest."""
     if len(report.verdict.top) > 1 and not report.one_model:
-        ranked = (f"{place} {one_line(name)}" for place, name in enumerate(report.verdict.top, 1))
-        yield "Best", Text("\n".join(wording.flowed(ranked, width)))
+        yield "Best", best_five(report.verdict, report.outcomes, width)
     fastest = next((o for o in report.outcomes if o.member.name == report.verdict.fastest), None)
     if fastest is not None:
         yield "Fastest", Text(f"{one_line(fastest.member.name)} in {seconds(fastest.duration)}")
@@ -271,7 +273,7 @@ def write(
         if label := answer_label(report):
             show(err, Text("\n").append(label))
     if answer:
-        out.file.write(answer + "\n")
+        write_text(answer, out=out)
     if full:
         write_answers(report.outcomes, out=out)
     out.file.flush()
@@ -288,7 +290,12 @@ def write_answers(outcomes: Iterable[Outcome], *, out: Console) -> None:
     for outcome in outcomes:
         if text := clean(outcome.text).strip():
             show(out, heading(outcome.member, f"{word(outcome.state)} in {seconds(outcome.duration)}"))
-            out.file.write(text + "\n")
+            write_text(text, out=out)
+
+
+def write_text(text: str, *, out: Console) -> None:
+    """Write what a model said; in a terminal, lines that do not fit are broken between words."""
+    out.file.write((wrapped(text, out.width) if out.is_terminal else text) + "\n")
 
 
 def heading(member: Identity, said: str) -> Text:

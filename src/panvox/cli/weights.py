@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from panvox.cli.columns import Column
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural
+from panvox.cli.figures import percent, plural
 from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.text import json_line, one_line
@@ -150,6 +150,9 @@ def _nothing(task: str | None, known: object) -> str:
     return f"nothing was learnt for {task}; there is something for {', '.join(sorted(known))}"
 
 
+LEAST_SHOWN = 0.001
+"""Votes below which no model makes a difference."""
+
 _COLUMNS = (
     Column("model", flexible=True, least=20),
     Column("strength", right=True),
@@ -167,11 +170,15 @@ def _show(chosen: list[TaskWeights]) -> None:
         table(_COLUMNS, [_cells(row) for row in rows_of(known)])
 
 
+def _weight(votes: float) -> str:
+    return f"{votes:.3f}" if votes >= LEAST_SHOWN or not votes else f"<{LEAST_SHOWN}"
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         one_line(row.model),
-        "" if row.strength is None else f"{row.strength:.3f}",
-        f"{row.weight:.3g}",
+        "-" if row.strength is None else percent(row.strength),
+        _weight(row.weight),
         "" if row.right is None else f"{row.right:,.6g}",
         "" if row.asked is None else f"{row.asked:,.6g}",
     )

@@ -38,13 +38,13 @@ def sure(verdict: Verdict) -> str:
 
 
 def rests_on(verdict: Verdict) -> str:
-    """What weights and confidence rest on, and whether that was learnt: `learnt: 180 labelled prompts`."""
+    """What weights and confidence rest on, and whether that was learnt: `learnt from 180 prompts`."""
     basis = one_line(verdict.basis)
     if verdict.confidence is None:
-        return basis
+        return f"counted by {basis}" if basis else ""
     if verdict.calibrated:
-        return f"learnt: {basis}" if basis else "learnt from answers with known truth"
-    return f"estimated: {basis}" if basis else "estimated, not learnt from known answers"
+        return f"learnt from {basis or 'answers with known truth'}"
+    return f"estimated from {basis}" if basis else "estimated, not learnt from known answers"
 
 
 def supporters(group: Group, *, noun: str = "model") -> str:
@@ -174,11 +174,11 @@ def names(of: Sequence[str], width: int) -> str:
     more = len(of) - len(shown)
     rest = f" and {more:,} more" if more else ""
     if len(shown) == 1 and cell_len(shown[0]) + len(rest) > width:
-        shown = [_cut(shown[0], max(8, width - len(rest)))]
+        shown = [cut_name(shown[0], max(8, width - len(rest)))]
     return ", ".join(shown) + rest
 
 
-def _cut(name: str, cells: int) -> str:
+def cut_name(name: str, cells: int) -> str:
     """A name without its middle, where it does not fit."""
     short = shorten(name, cells)
     return short if cell_len(short) <= cells else fit(short, cells).rstrip()
@@ -190,5 +190,5 @@ def some_names(of: Sequence[str], width: int) -> str:
     for name in map(one_line, of):
         if shown and cell_len(", ".join([*shown, name])) > width - len(", …"):
             break
-        shown.append(name if shown else _cut(name, width - len(", …")))
+        shown.append(name if shown else cut_name(name, width - len(", …")))
     return ", ".join([*shown, "…"] if len(shown) < len(of) else shown)

@@ -28,6 +28,9 @@ always right meet many who are not."""
 PSEUDO = 200.0
 """Comparisons that the mean agreement of all is worth: what few say of each other is mostly noise."""
 
+KNOWN = 4.0
+"""Prompts that the mean of all is worth in an estimate of strength, as where truth is known."""
+
 _COMMON = 5
 _LEAST = 1e-6
 
@@ -57,7 +60,8 @@ def reliabilities(table: Table, agreed: Agreement, circle: Ints) -> Floats:
 def agreeing(table: Table, weights: Floats, circle: Ints) -> Floats:
     """How often each voter gives the answer that wins without its own circle: an estimate of its strength.
 
-    No answer counts as wrong. It is too high where many err alike.
+    No answer counts as wrong. Shrunk towards the mean of all as if by `KNOWN` prompts, so that nobody is
+    always right for having agreed twice. It is too high where many err alike.
     """
     total = table.scores(weights)
     found = np.zeros(len(table.voters))
@@ -67,5 +71,7 @@ def agreeing(table: Table, weights: Floats, circle: Ints) -> Floats:
         own[members] = weights[members]
         rest = total - table.scores(own)
         won = table.by_voter(table.leaders(rest) * (table.highest(rest) > 1e-12))
-        found[members] = won[members] / np.maximum(table.asked[:, members].sum(axis=0), 1)
-    return found
+        found[members] = won[members]
+    given = table.asked.sum(axis=0)
+    mean = float(found.sum() / max(given.sum(), 1))
+    return np.asarray((found + KNOWN * mean) / (given + KNOWN))

@@ -255,7 +255,7 @@ class Curator:
         other = " ".join(second[0].shown.split()) if second and second[0].extracted else "another answer"
         other = other if len(other) <= NAMED else other[: NAMED - 1] + "…"
         who = f"{models:,} {'model' if models == 1 else 'models'}"
-        count = f"{votes:.1f} votes" if votes != 1 else "1 vote"
+        count = "1 vote" if round(votes, 1) == 1 else f"{round(votes, 1):,g} votes"
         if self._open:
             return f"{who} still open, with {count}, could make it {other}"
         return f"{who} not waited for, with {count}, could have made it {other}"
@@ -338,7 +338,7 @@ class Curator:
             return basis
         told = ", ".join(f"{count:,} {check}" for check, count in checks.most_common())
         who = "every answer" if checks.total() == self.answered else "most answers"
-        return f"{basis}; {who} failed a check ({told}), so that these vote"
+        return f"{basis}; {who} failed a check ({told}), so they vote all the same"
 
 
 def _first(top: Sequence[str], group: Group) -> str:

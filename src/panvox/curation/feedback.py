@@ -80,5 +80,5 @@ def _weight(known: TaskWeights, voter: str, was: float, strength: float) -> floa
 
 
 def _basis(basis: str, pieces: int) -> str:
-    told = "1 piece of feedback" if pieces == 1 else f"{pieces} pieces of feedback"
+    told = f"feedback on {pieces:,} answer{'s' * (pieces != 1)}"
     return f"{basis} and {told}" if basis else told

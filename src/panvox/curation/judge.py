@@ -17,6 +17,7 @@ from random import Random
 
 import msgspec
 
+from panvox.curation.content import content
 from panvox.curation.curate import lineage_of
 from panvox.curation.fencing import fenced, fences, nameless, readable
 from panvox.curation.injection import sign_of_injection
@@ -219,7 +220,8 @@ def judged(verdict: Verdict, finding: Finding, asked: Mapping[Pairing, Sheet]) -
 
     Within the leading group, or where there was no vote, what they prefer is the best answer. Against a vote
     it is so only if a quotation that code has found supports it: words of the answer they prefer that the
-    leading one does not hold, or words of the leading one that the other does not hold. Where confidence in
+    leading one does not hold, or words of the leading one that the other does not hold; and more than the
+    result, which differs in any case. Where confidence in
     the vote is above `PROTECTED`, they must prefer it in both orders as well. Else the vote stands, and the
     judgement says why.
     """
@@ -228,8 +230,9 @@ def judged(verdict: Verdict, finding: Finding, asked: Mapping[Pairing, Sheet]) -
         return msgspec.structs.replace(
             verdict, judgement=_judgement(finding, failed=finding.problem or "no judge preferred any answer")
         )
-    proof = _proof(finding, asked)
     leader = leader_of(verdict)
+    results = {name: group.answer for group in verdict.groups if group.extracted for name in group.members}
+    proof = _proof(finding, asked, results if leader is not None and chosen not in leader.members else {})
     if leader is None or chosen in leader.members:
         return _with_best(verdict, chosen, _judgement(finding, proof=proof))
     missing = _missing(verdict, leader, finding, proof)
@@ -246,26 +249,37 @@ def _missing(verdict: Verdict, leader: Group, finding: Finding, proof: tuple[str
     if not any(name in leader.members for name in finding.final):
         return "they never compared it with that of the vote"
     if not proof[1]:
-        return "no quotation from the answers supports it"
+        return "no quotation from the answers supports it, the result aside"
     if trust(verdict) > PROTECTED and not finding.both_orders:
         return "not in both orders"
     return ""
 
 
-def _proof(finding: Finding, asked: Mapping[Pairing, Sheet]) -> tuple[str, str]:
-    """The reason and the quotation of the first ruling for the champion that has one which holds."""
+def _proof(finding: Finding, asked: Mapping[Pairing, Sheet], results: Mapping[str, str]) -> tuple[str, str]:
+    """The reason and the quotation of the first ruling for the champion that has one which holds.
+
+    A quotation must say more than the result of its answer, where `results` knows it.
+    """
     reason = ""
     for pairing, each in finding.decisive:
         if each.winner != finding.champion or finding.champion is None:
             continue
         reason = reason or each.reason
         texts = asked[pairing].texts
-        mine, other = texts[finding.champion], texts[pairing.other(finding.champion)]
-        if quoted(each.evidence, mine, other):
+        rival = pairing.other(finding.champion)
+        mine, other = texts[finding.champion], texts[rival]
+        if quoted(each.evidence, mine, other) and _says_more(
+            each.evidence, other, results.get(finding.champion)
+        ):
             return each.reason, each.evidence
-        if quoted(each.error, other, mine):
+        if quoted(each.error, other, mine) and _says_more(each.error, mine, results.get(rival)):
             return each.reason, f"against the other: {each.error}"
     return reason, ""
+
+
+def _says_more(quote: str, other: str, result: str | None) -> bool:
+    """Whether `quote` holds anything but the `result` of its answer that `other` does not."""
+    return result is None or not content(quote) - content(result) <= content(other)
 
 
 def _judgement(

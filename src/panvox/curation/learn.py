@@ -34,6 +34,9 @@ FEWEST_PUBLISHED = 4
 AGREEMENT = (4.0, agreement.EXPONENT)
 """Powers of agreement that are heeded beside labels: they add what few labels cannot tell."""
 
+CORRELATED = 30.0
+"""Prompts that none is worth in the correlation of being right: from fewer, chance alone gives one of 0.2."""
+
 _RANGE = (0.02, 0.98)
 
 _WORTHLESS = 1e-3
@@ -318,7 +321,10 @@ def _circles(table: Table, circle: Ints) -> tuple[tuple[str, ...], ...]:
 
 
 def _correlation(table: Table, right: Floats, weights: Floats) -> float:
-    """The mean correlation of being right, over pairs of voters by the product of their weights."""
+    """The mean correlation of being right, over pairs of voters by the product of their weights.
+
+    Shrunk towards none as if by `CORRELATED` prompts: on two prompts, all that differ seem to err alike.
+    """
     centred = right - right.mean(axis=0)
     spread = centred.std(axis=0)
     use = spread > 1e-9
@@ -328,4 +334,5 @@ def _correlation(table: Table, right: Floats, weights: Floats) -> float:
     correlations = scaled.T @ scaled / len(scaled)
     both = np.outer(weights[use], weights[use])
     np.fill_diagonal(both, 0.0)
-    return float(np.clip((correlations * both).sum() / max(both.sum(), 1e-12), 0.0, 1.0))
+    found = float(np.clip((correlations * both).sum() / max(both.sum(), 1e-12), 0.0, 1.0))
+    return found * len(right) / (len(right) + CORRELATED)

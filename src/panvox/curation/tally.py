@@ -277,7 +277,8 @@ class Tally:
         rival = self._second(self.leader)
         makes = f"make it {name(rival)}" if name and rival is not None else "change it"
         models = "1 open model" if len(coming) == 1 else f"{len(coming)} open models"
-        return f"{models} with {votes:.1f} votes could {makes}"
+        count = "1 vote" if round(votes, 1) == 1 else f"{round(votes, 1):,g} votes"
+        return f"{models} with {count} could {makes}"
 
     def _second(self, leader: int | None) -> int | None:
         """The group with the most votes but for the leader."""

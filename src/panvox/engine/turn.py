@@ -377,7 +377,7 @@ class Turn:
             case "interrupted":
                 self._book(record, State.INTERRUPTED, reason="interrupted before this model had ended")
             case "wait":
-                reason = "the answer was decided before this model had ended"
+                reason = "the wait policy was met before this model had ended"
                 self._book(record, State.CANCELLED, reason=reason, spared=True)
             case "decided":
                 state = State.CANCELLED if asked else State.SKIPPED

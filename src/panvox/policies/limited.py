@@ -68,13 +68,29 @@ class Limited(Policy):
             )
         if hold.seconds > remaining():
             raise RateLimited(
-                f"not asked: {hold.scope} has no {hold.what} left for another {hold.seconds:.0f} s, "
-                "which is after the deadline",
-                hint="Raise --deadline, or ask fewer models of this provider at once.",
+                f"not asked: {hold.scope} {_held(hold, hold.seconds)}, which is after the deadline",
+                hint="It can be asked after that; until then leave it out, or raise --deadline."
+                if hold.what == "pause"
+                else "Raise --deadline, or ask fewer models of this provider at once.",
                 owner=Owner.US,  # who asked has too little time; nothing is wrong with the key
                 wait=hold.seconds,
                 code=hold.what,
             )
+
+
+def _held(hold: Hold, seconds: float) -> str:
+    """What keeps a scope from being asked for so many `seconds`, as the end of a sentence."""
+    if seconds < 120:
+        span = f"{seconds:.0f} s"
+    else:
+        span = f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    match hold.what:
+        case "pause":
+            return f"was refused and rests for another {span}"
+        case "requests" | "tokens" | "slots":
+            return f"has no {hold.what} left for another {span}"
+        case _:
+            return f"is not free for another {span}"
 
 
 class _Call:

@@ -1,7 +1,8 @@
 """What virtual models say when nothing is replayed.
 
 A sum is worked out and an option is chosen, rightly as often as the model's accuracy says and else like one
-of few common mistakes, so that answers form groups. To anything else a model talks for a while.
+of few common mistakes, so that answers form groups. Who is to judge answers, or to write one text of them,
+replies in the form that is asked for. To anything else a model talks for a while.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from typing import Protocol
 
 from panvox.simulator.chance import seeded
+from panvox.simulator.ruling import asked_of, ruled
 
 _SUM = re.compile(r"(?<![\d.])\d{1,6}(?:\s*[-+*x×·/]\s*\d{1,6}){1,5}(?![\d.])")
 _TERM = re.compile(r"([-+*x×·/]?)\s*(\d+)")
@@ -56,6 +58,8 @@ class Invented:
         """A result, an option or a paragraph."""
         random = seeded(self._seed, "answer", model, question)
         right = random.random() < accuracy
+        if (behind := asked_of(question)) is not None:
+            return ruled(question, result=result_of(behind), right=right, random=random)
         if (result := result_of(question)) is not None:
             told = result if right else result + random.choice(_MISTAKES)
             return f"Let me work it out step by step.\n\nThe answer is {told}."

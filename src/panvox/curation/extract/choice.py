@@ -23,9 +23,10 @@ _LEAD = re.compile(
 _ALONE = re.compile(r"[(*]{0,3}([A-Z])[)*.]{0,4}")
 _LABEL = re.compile(r"([A-Za-z]|\d{1,2})(?=[)）\]】.,:;：；。、*_\s$<>\"'”’」}/|!`]|$|[^\x00-\x7f])")
 _REASON = re.compile(
-    r"\s*(?:because|since|as|is|was|and|or|with|for|which|due|given|in|from|by|if|so|that|"
-    r"[-\u2013—(（*_]|\W|$)"
+    r"\s*+(?:(?:because|since|as|is|was|and|or|with|for|which|due|given|in|from|by|if|so|that)\b|"
+    r"[_\W]|$)"
 )
+_ENGLISH = re.compile(r" [a-z]")
 _LETTERS = re.compile(r"(?<![A-Za-z])([A-Z])(?![A-Za-z'’])")
 _RUN = re.compile(
     r"[\s(（\[*_]*([A-Z](?:[\s,，、/&+;)）(（]*(?:and|und|et|y|和|与)?[\s(（]*[A-Z])*)(?![A-Za-z])"
@@ -134,9 +135,7 @@ def _by_label(span: str, known: _Known) -> str | None:
         and (other := _after_colon(label, after[1:], known)) is not None
     ):
         return other
-    if label in {"A", "I"} and after[:1] == " " and not _follows(label, after, known):
-        return None
-    return label
+    return None if _is_word(label, after, known) else label
 
 
 def _after_colon(label: str, after: str, known: _Known) -> str | None:
@@ -149,6 +148,11 @@ def _after_colon(label: str, after: str, known: _Known) -> str | None:
     ):
         other = short[1]
     return other if other != label else None
+
+
+def _is_word(label: str, after: str, known: _Known) -> bool:
+    """Whether a letter is the English word that it also is, as in `A second view` and `I think`."""
+    return label in {"A", "I"} and _ENGLISH.match(after) is not None and not _follows(label, after, known)
 
 
 def _follows(label: str, after: str, known: _Known) -> bool:
@@ -283,5 +287,9 @@ def _named(text: str, known: _Known, *, repeats: bool) -> tuple[str, str] | None
 
 def _first_named(text: str, known: _Known) -> tuple[str, str] | None:
     """The first letter of an option at all: no more than a guess."""
-    found = next((label for label in _LETTERS.findall(text[:4_000]) if label in known.labels), None)
-    return (found, "first named") if found else None
+    head = text[:4_000]
+    for found in _LETTERS.finditer(head):
+        after = head[found.end() : found.end() + 200]
+        if found[1] in known.labels and not _is_word(found[1], after, known):
+            return found[1], "first named"
+    return None
