@@ -60,6 +60,12 @@ _PARENTHESISED = re.compile(r"(?<![\w)])[(（\[]([A-Za-z])[)）\]]")
 _COPULA = re.compile(r"(?:\b(?:is|are|was|be|ist|est|es|é|è)\b|[:：=→⇒是为は은는])\s*", re.IGNORECASE)
 
 
+_IS_THE_ANSWER = re.compile(
+    r"(.{1,120}?) (?:is|are) (?:the |my )?(?:correct |right |best |final ){0,2}(?:answer|option|choice)\W{0,4}",
+    re.IGNORECASE,
+)
+
+
 class _Known(NamedTuple):
     labels: frozenset[str]
     written: dict[str, str]  # the text without spaces, with its signs → label
@@ -209,13 +215,19 @@ def mentioned(text: str, asked: Asked) -> tuple[str, str] | None:
     if (label := _at_edge(first, text, known, asked, repeats=repeats)) is not None:
         return label, "first line"
     alone = "\n" not in text
-    if alone and not repeats and _is_sentence(first) and (label := chosen(_COPULA.split(first)[-1], asked)):
+    if alone and not repeats and _is_sentence(first) and (label := _stated(first, asked)):
         return label, "sentence"
     if (label := _right(text, known)) is not None:
         return label, "called right"
     if not alone and not repeats and len(last) < 300 and (label := chosen(last, asked)):
         return label, "last line"
     return _named(text, known, repeats=repeats)
+
+
+def _stated(sentence: str, asked: Asked) -> str | None:
+    """The label that a sentence gives: what is called the answer, else what stands behind its last `is`."""
+    called = _IS_THE_ANSWER.fullmatch(sentence.strip())
+    return chosen(called[1] if called else _COPULA.split(sentence)[-1], asked)
 
 
 def _edges(text: str) -> tuple[str, str]:
