@@ -249,7 +249,7 @@ def settled(
     for text in texts:
         grouping.place(text, None)
     grouping.place(key, canonical(key))
-    return grouping.settle(), grouping
+    return grouping.settle(closely=closer is not None), grouping
 
 
 @pytest.mark.parametrize(
