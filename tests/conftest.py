@@ -10,8 +10,13 @@ from pathlib import Path
 import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+# No example fails because the machine is busy.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:

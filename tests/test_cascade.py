@@ -149,6 +149,17 @@ async def test_nobody_is_paid_where_the_free_models_are_sure_enough_and_that_is_
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("number", [2, 3])
+async def test_a_small_free_wave_that_agrees_is_enough_and_one_model_alone_is_not(number: int) -> None:
+    members = [*(member(f"free {n}") for n in range(number)), member("paid", cost="0.01")]
+    ended, _, _ = await ask(members)
+    assert ended.states == {"answered": number, "skipped": 1}
+    assert not ended.verdict.calibrated
+    ended, _, _ = await ask(members[-2:])
+    assert ended.states == {"answered": 2}
+
+
+@pytest.mark.looptime
 async def test_the_verdict_tells_what_those_who_were_not_asked_could_have_changed() -> None:
     members = [*(member(f"free {n}") for n in range(2)), *(member(f"m{n}", cost="1") for n in range(5))]
     ended, _, _ = await ask(members, cascade=Cascade(below=0.5))
@@ -280,7 +291,8 @@ TEN = [Identity(name=str(n)) for n in range(10)]
         (0.6, 10, 0.95, True, True),  # what was learnt says so
         (1.0, 10, 0.60, True, False),
         (0.9, 10, 0.90, False, True),
-        (0.9, 10, 0.70, False, False),
+        (0.9, 10, 0.70, False, True),  # an estimate is low where few were asked
+        (0.6, 10, 0.90, False, False),
         (0.9, 5, 0.90, False, False),  # half of those asked have failed
         (0.9, 10, None, False, True),
         (0.6, 10, None, False, False),
@@ -351,7 +363,7 @@ def test_whatever_happens_everybody_ends_and_nobody_is_asked_before_all_cheaper_
 async def test_a_run_in_which_some_were_not_needed_is_whole() -> None:
     members = [*(member(f"free {n}") for n in range(4)), member("cheap", cost="0.01")]
     for budget, partial in ((None, False), ("0", True)):
-        cascade = CASCADE if budget is None else Cascade(below=1.0)
+        cascade = CASCADE if budget is None else Cascade(below=1.1)  # never enough
         ended, turn, _ = await ask(members, budget=budget, cascade=cascade)
         report = Report(
             run=ended.run,

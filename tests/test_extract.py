@@ -143,6 +143,19 @@ def test_short_answers_are_read_with_or_without_a_sentence_around_them(text: str
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "I'm sorry, but I can't help with that.",
+        "Leider kann ich das nicht beantworten.",
+        "抱歉，我无法回答。",
+    ],
+)
+def test_to_decline_is_no_short_answer(text: str) -> None:
+    assert key_of(text, CAPITAL) is None
+    assert key_of(f"{text}\n\nAnswer: Paris", CAPITAL) == "paris"
+
+
+@pytest.mark.parametrize(
     ("text", "key"),
     [
         ("16 - 3 - 4 = 9, so she has 9 eggs.", "9"),

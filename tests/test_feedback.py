@@ -116,7 +116,7 @@ def test_a_number_is_right_in_any_spelling() -> None:
 
 
 def test_what_could_not_be_read_stays_unjudged_beside_answers_that_could() -> None:
-    rambling = answered("elm/z", "Well, there is much to be said about it, and\nmuch of it is long.\n" * 3)
+    rambling = answered("elm/z", "Well, there is much to be said about it, much of it long,\n" * 3)
     assert "elm/z" not in marks("answer", "Canberra", (*OUTCOMES, rambling))
     assert marks("bad", "elm/z", (*OUTCOMES, rambling)) == {"elm/z": False}
 

@@ -139,12 +139,15 @@ async def test_a_synthesis_is_made_by_the_model_that_is_named(tmp_path: Path) ->
 async def test_where_confidence_is_high_enough_nobody_is_asked(tmp_path: Path) -> None:
     answers = court()
     low = Judging(judges=("elm/fair",), when="low")
-    async with opened(tmp_path, fleet(answers)) as (session, _):
+    async with opened(tmp_path, fleet(answers), more="[judge]\nbelow = 0.4\n") as (session, _):
         trusted = await session.ask(QUESTION, models=["oak/*"], judging=low)
-    assert trusted.verdict.judgement is None
-    async with opened(tmp_path, fleet(answers), more="[judge]\nbelow = 0.9\n") as (session, _):
+        agreed = await session.ask(QUESTION, models=["oak/wrong", "oak/false"], judging=low)
+    assert trusted.verdict.judgement is agreed.verdict.judgement is None
+    async with opened(tmp_path, fleet(answers)) as (session, _):  # two against one, with nothing learnt
         doubted = await session.ask(QUESTION, models=["oak/*"], judging=low)
+        agreed = await session.ask(QUESTION, models=["oak/wrong", "oak/false"], judging=low)
     assert doubted.verdict.judgement is not None
+    assert agreed.verdict.judgement is None
 
 
 async def test_an_interrupted_judging_keeps_what_had_arrived(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ async def test_every_fault_of_every_dialect_ends_in_its_state_and_disturbs_nobod
     ]
     good = VirtualProvider("good", models=(VirtualModel("model"),))
     fleet = Fleet((*faulty, good), answers=Invented(seed=0))
-    patience = "\n[network]\nfirst_token_timeout = 2.0\nidle_timeout = 2.0\ntotal_timeout = 6.0\n" + ONCE
+    patience = "\n[network]\nfirst_token_timeout = 4.0\nidle_timeout = 4.0\ntotal_timeout = 12.0\n" + ONCE
     async with simulate(fleet, speed=0) as simulator:
         result = await panvox.ask(SUM, settings=await settings_of(fleet, simulator, tmp_path, more=patience))
     assert sum(result.states.values()) == fleet.size

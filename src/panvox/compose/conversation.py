@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import TypedDict, Unpack
 
 import msgspec
@@ -174,13 +176,16 @@ class Conversation:
         rules, asked = self._rules(manner), self._prompt(prompt, manner)
         if rules.embedder is not None and needs_vectors(asked.question, rules):
             await asyncio.to_thread(rules.embedder.embed, ["ready"])  # loaded before answers land
-        async with self._run.turn(
-            asked,
-            wait=parse_wait(wait) if isinstance(wait, str) else wait,
-            stop=parse_stop(stop) if isinstance(stop, str) else stop,
-            rules=rules,
-            deadline=self._settings.deadline if deadline is None else deadline,
-        ) as turn:
+        async with (
+            _loading("numpy"),
+            self._run.turn(
+                asked,
+                wait=parse_wait(wait) if isinstance(wait, str) else wait,
+                stop=parse_stop(stop) if isinstance(stop, str) else stop,
+                rules=rules,
+                deadline=self._settings.deadline if deadline is None else deadline,
+            ) as turn,
+        ):
             with ExitStack() as listening:
                 for notes in self._notes:
                     listening.enter_context(notes.told_to(turn))
@@ -220,6 +225,19 @@ class Conversation:
             prompt = Prompt.of(prompt, system=manner.get("system"), max_tokens=limit)
         check_prompt(prompt, most=self._settings.max_prompt_bytes)
         return prompt
+
+
+@asynccontextmanager
+async def _loading(module: str) -> AsyncIterator[None]:
+    """Inside, what the last verdict computes with is loaded in a thread, while the models are asked."""
+    if module in sys.modules:
+        yield
+        return
+    loaded = asyncio.get_running_loop().run_in_executor(None, import_module, module)
+    try:
+        yield
+    finally:
+        await loaded
 
 
 def check_prompt(prompt: Prompt, *, most: int) -> None:

@@ -55,6 +55,9 @@ class Cascade:
     With `tiers` the paid members come in waves by price, else all in one. `below` is the confidence, or the
     agreement where no confidence was learnt, that is not enough; `reason` is booked for those who need not
     be asked.
+
+    An estimate that was not learnt does not count: it grows with the number of votes, so that a small wave
+    would be too few whatever it answers, and its members be asked for nothing.
     """
 
     below: float = BELOW
@@ -65,10 +68,7 @@ class Cascade:
         """Whether nobody else has to be asked, after those in `asked` have ended."""
         if self.tiers and verdict.calibrated and verdict.confidence is not None:
             return verdict.confidence >= self.below
-        agreed = agreement(verdict, asked)
-        if self.tiers and verdict.confidence is not None:
-            agreed = min(agreed, verdict.confidence)
-        return verdict.consensus is not None and agreed >= self.below
+        return verdict.consensus is not None and agreement(verdict, asked) >= self.below
 
 
 FREE_FIRST = Cascade(below=0.5, tiers=False, reason=AGREED)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from panvox.catalog.measurements import TaskKind
 from panvox.catalog.strength import strength
 from panvox.curation import Expect
-from panvox.evaluation.datasets import Recorded
 from panvox.messages import Identity
+
+if TYPE_CHECKING:  # sessions want the strengths, and no recorded sets
+    from panvox.evaluation.datasets import Recorded
 
 _KINDS = {Expect.NUMBER: TaskKind.MATH, Expect.CODE: TaskKind.CODE, Expect.LITERAL: TaskKind.CODE}
 

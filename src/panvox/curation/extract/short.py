@@ -10,6 +10,7 @@ from panvox.curation.extract.endings import SENTENCE_END, emphasised
 from panvox.curation.extract.marks import marks
 from panvox.curation.extract.markup import bare
 from panvox.curation.extract.readings import LONGEST, SHORT, Extract, Reading, first_read
+from panvox.curation.refusals import is_refusal
 
 _WORD = re.compile(r"\w+")
 _COPULA = re.compile(r"\s(?:is|are|was|were|ist|sind|est|es|é|è)\s(?:called |named |the )?", re.IGNORECASE)
@@ -24,7 +25,10 @@ _POINTS = re.compile(r"[:：=→⇒>|]")
 
 
 def short_answer(text: str, asked: Asked) -> Reading | None:
-    """A marked answer, a short text as it stands, a sentence that repeats the question, or a short line."""
+    """A marked answer, a short text as it stands, a sentence that repeats the question, or a short line.
+
+    To decline is no answer.
+    """
     if text.startswith("```"):
         text = _FENCE.sub("", text).strip()
     text = _LABEL.sub("", text, count=1)
@@ -35,6 +39,8 @@ def short_answer(text: str, asked: Asked) -> Reading | None:
         pointed = first_read(marks(text, asked), canonical_short) if _POINTS.search(text) else None
         if pointed is not None:
             return pointed
+        if is_refusal(text):
+            return None
         answer = canonical(_after_echo(text, asked.question) or words.without_preamble(text))
         return Reading(answer, "whole text") if answer else None
     first = SENTENCE_END.split(text, maxsplit=1)[0]
