@@ -94,7 +94,14 @@ def test_escape_sequences_go_whole(hostile: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["می\u200cخواهم", "👩\u200d🔬", "❤\ufe0f\u200d🔥", "葛\U000e0100", "क\u094d\u200dष"]
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "👩\u200d🔬",
+        "❤\ufe0f\u200d🔥",
+        "葛\U000e0100",
+        "क\u094d\u200dष",
+    ],
 )
 def test_joiners_and_selectors_stay_where_people_need_them(text: str) -> None:
     assert clean(text) == text

@@ -86,6 +86,12 @@ _SIGNS = (
         r"|[\"'](?:winner|verdict|preferred|preference|ranking)[\"']\s*:\s*[\"'\[]?\w",
     ),
     _sign(
+        "it imitates the frame of a prompt or of other answers",
+        '<<<|>>>|"sentences"',
+        r"<<<[0-9a-f]{8,64}\b|\b[0-9a-f]{8,64}>>>|\"sentences\"\s*:\s*\[\s*\{",
+        usual=r"\bsentences?\b",
+    ),
+    _sign(
         "it carries a score of its own",
         "score|rating|verdict",
         r"\b(?:score|rating)\W{0,6}(?:10(?:\.0)?|5|100)\s*(?:/|out of)\s*(?:10|5|100)\b"
@@ -109,7 +115,11 @@ _SIGNS = (
 _TEMPLATE_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end|>", "</s>", "[/INST]", "<end_of_turn>")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _HIDDEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-_ZERO_WIDTH = re.compile("[\u200b\u2060-\u2064\u180e\ufeff]")
+_PILES = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2}|[\u200b-\u200d\u2060-\u2064\ufeff]{3}")
+"""Selectors and joiners of which no script needs so many in a row; bytes can be written in them."""
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u3040-\u30ff\u3400-\u9fff"
+"""Scripts without spaces, whose words a space without width may part."""
+_ZERO_WIDTH = re.compile(f"(?<![{_UNSPACED}])[\u200b\u2060-\u2064\u180e\ufeff]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _INVISIBLE = re.compile(
     "[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\u2800\u3164\ufeff\U000e0000-\U000e007f]++"
@@ -161,7 +171,7 @@ _TELLING_WORDS = (
     "disregard forget override judge judges grader graders evaluator evaluators rater raters assessor "
     "assessors referee referees annotator annotators verifier verifiers answer answers response responses "
     "output outputs reply replys candidate candidates models begin end winner verdict preferred preference "
-    "ranking score rating model_identifier"
+    "ranking score rating model_identifier sentences"
 )
 _TELLING = frozenset(_TELLING_WORDS.split())
 """Words of which every sign holds one, but for those that hold one of the pieces."""
@@ -171,6 +181,7 @@ _PIECES = (
     "not consider",
     "[[",
     "<",
+    ">>>",
     "[/",
     "as the ",
     "as best",
@@ -196,4 +207,6 @@ def holds_hidden(text: str) -> bool:
         return True
     if text.isascii():
         return False
+    if _PILES.search(text):
+        return True
     return sum(1 for _ in islice(_ZERO_WIDTH.finditer(text), _MANY_ZERO_WIDTH)) == _MANY_ZERO_WIDTH

@@ -12,12 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
 import msgspec
 
 from panvox.curation.curate import lineage_of
 from panvox.curation.fencing import fenced, fences, nameless, readable
+from panvox.curation.injection import sign_of_injection
 from panvox.curation.replies import objects, quoted, share_of, words_of
 from panvox.curation.tournament import Entrant, Finding, Pairing
 from panvox.messages import Outcome, Prompt
@@ -162,23 +164,30 @@ def _winner(value: object) -> str | None:
 # --- whom a judge is shown -------------------------------------------------------------------------
 
 
-def candidates(verdict: Verdict, outcomes: Sequence[Outcome], *, most: int) -> tuple[Entrant, ...]:
+def candidates(
+    verdict: Verdict, outcomes: Sequence[Outcome], *, most: int, question: str = ""
+) -> tuple[Entrant, ...]:
     """Who stands for the answers: one of each group, the one with most votes first, and the short list.
 
     Members of one group with a readable answer have said the same, so one of them is enough; of texts that
-    are only alike the whole short list is compared. Who did not answer, or was filtered, is never among them.
+    are only alike the whole short list is compared. Who did not answer, or was filtered, is never among them,
+    nor is a text that tries to sway its judge: another one of its group stands for it, if there is any.
     """
     texts = {o.member.name: o for o in outcomes if o.answered and o.text.strip()}
     out = {filtered.member for filtered in verdict.filtered}
-    short = [name for name in (verdict.best, *verdict.top) if name in texts and name not in out]
+
+    @cache
+    def fair(name: str) -> bool:
+        return name in texts and name not in out and not sign_of_injection(texts[name].text, question)
+
+    short = [name for name in (verdict.best, *verdict.top) if name and fair(name)]
     found: dict[str, float] = {}
     for group in verdict.groups:
-        members = [name for name in group.members if name in texts and name not in out]
-        if not members:
+        listed = [name for name in dict.fromkeys(short) if name in group.members]
+        stand_in = next(filter(fair, (*listed, group.representative, *group.members)), None)
+        if stand_in is None:
             continue
-        listed = [name for name in dict.fromkeys(short) if name in members]
-        kept = group.representative if group.representative in members else members[0]
-        chosen = listed[:1] or [kept]
+        chosen = listed[:1] or [stand_in]
         for name in chosen if group.extracted else (listed or chosen):
             found[name] = group.votes
     place = {name: at for at, name in reversed(list(enumerate(short)))}

@@ -19,6 +19,7 @@ from random import Random
 from panvox.curation.content import content, figures
 from panvox.curation.curate import lineage_of
 from panvox.curation.fencing import cut, fenced, fences, nameless, readable
+from panvox.curation.injection import sign_of_injection
 from panvox.curation.judge import candidates
 from panvox.curation.replies import objects, words_of
 from panvox.messages import Identity, Outcome, Prompt
@@ -100,31 +101,39 @@ class Room:
 
 
 def sources(verdict: Verdict, outcomes: Sequence[Outcome], question: str) -> tuple[Source, ...]:
-    """One answer for each group, and the short list of those that are texts; most votes first."""
+    """One answer for each group, and the short list of those that are texts; most votes first.
+
+    Where all texts of a group try to sway who reads them, only the answer that was read stands for it.
+    """
     spoken = {o.member.name: o for o in outcomes if o.answered}
     groups = {name: at for at, group in enumerate(verdict.groups) for name in group.members}
-    listed = candidates(verdict, outcomes, most=MOST_SOURCES)
-    first_of: dict[int, str] = {}
-    for entrant in listed:
-        first_of.setdefault(groups[entrant.member], entrant.member)
-    found = []
-    shown = {entrant.member for entrant in listed}
+    listed = [each.member for each in candidates(verdict, outcomes, most=MOST_SOURCES, question=question)]
+    told = {groups[name] for name in listed}
+    out = {filtered.member for filtered in verdict.filtered}
+    for at, group in enumerate(verdict.groups[:MOST_SOURCES]):
+        if at not in told and group.extracted and not sign_of_injection(group.answer, question):
+            listed += [name for name in group.members if name in spoken and name not in out][:1]
+    listed.sort(key=lambda name: -verdict.groups[groups[name]].votes)
+    shown = set(listed)
     winner = _winner(verdict, groups)
-    for number, entrant in enumerate(listed, 1):
-        at, outcome = groups[entrant.member], spoken[entrant.member]
-        members = [entrant.member]
-        if first_of[at] == entrant.member:  # the others of a group are counted once: for who stands for it
-            members += [name for name in verdict.groups[at].members if name not in shown]
-        text = nameless(readable(outcome.text, most=LONGEST), names=_names(outcome), question=question)
+    found = []
+    for number, name in enumerate(listed[:MOST_SOURCES], 1):
+        at = groups[name]
+        group, members = verdict.groups[at], [name]
+        if at not in {groups[each] for each in listed[: number - 1]}:
+            members += [each for each in group.members if each not in shown]  # who stands for it counts them
+        outcome = spoken[name]
+        said = outcome.text if at in told else group.answer
+        text = nameless(readable(said, most=LONGEST), names=_names(outcome), question=question)
         found.append(
             Source(
                 label=f"S{number}",
                 text=text,
-                short=readable(verdict.groups[at].answer, most=SHORT).replace("\n", " "),
+                short=readable(group.answer, most=SHORT).replace("\n", " "),
                 members=tuple(members),
-                lineages=frozenset(lineage_of(spoken[name].speaker) for name in members if name in spoken),
+                lineages=frozenset(lineage_of(spoken[each].speaker) for each in members if each in spoken),
                 minority=at != winner,
-                distinct=verdict.groups[at].extracted,
+                distinct=group.extracted,
             )
         )
     return tuple(found)

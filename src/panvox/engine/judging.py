@@ -156,17 +156,19 @@ async def judge(
     random: Random,
 ) -> Verdict:
     """The verdict after a `jury` has compared the answers that stand for it, `most` pairs at most."""
-    entrants = court.candidates(verdict, outcomes, most=most)
+    entrants = court.candidates(verdict, outcomes, most=most, question=question)
     judges = tuple(member.identity.name for member in jury)
     if len(entrants) < 2:
         why = "there is only one answer" if entrants else "there is no answer"
+        why += " that does not try to sway them" if len(verdict.groups) > len(entrants) else ""
         return replace(verdict, judgement=Judgement(judges=judges, failed=f"nobody was asked, since {why}"))
+    leader = court.leader_of(verdict)
     tournament = Tournament(
         entrants,
         [Judge(member.identity.name, lineage_of(member.identity)) for member in jury],
         most=most,
         random=random,
-        defended=court.leader_of(verdict) is not None,
+        defended=leader is not None and entrants[0].member in leader.members,
     )
     session = _Session(question, outcomes, jury, hearing, random)
     while due := tournament.due:
