@@ -59,7 +59,8 @@ def learn(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = 
     """Weights for the kind of task that all `polls` have.
 
     `prior` tells a voter's published strength (0 to 1; nothing else is believed). With `labels` false, known
-    truth is not looked at. Deterministic. Raises `ValueError` where there is no poll, or where polls are of several kinds.
+    truth is not looked at. Deterministic. Raises `ValueError` where there is no poll, or where polls are of
+    several kinds.
     """
     prior = _believable(prior)
     tasks = {poll.task for poll in polls}
