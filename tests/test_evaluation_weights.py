@@ -64,7 +64,7 @@ tasks = st.builds(
     TaskWeights,
     task=st.sampled_from(Expect),
     basis=names,
-    weights=st.dictionaries(names, st.floats(0, 1e9), max_size=4),
+    weights=st.dictionaries(names, st.floats(0, 1e6), max_size=4),
     labels=st.integers(0, 1000),
 )
 
@@ -89,13 +89,42 @@ def test_what_is_learnt_replaces_its_own_kind_of_task_only(tmp_path: Path) -> No
     assert reset_weights(file) == load_weights(file) == Weights()
 
 
+def of_numbers(fields: str) -> str:
+    """A file that has these fields at numbers."""
+    return f'{{"form": 1, "tasks": {{"number": {{"task": "number", {fields}}}}}}}'
+
+
+def test_fields_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "weights.json"
+    file.write_text(of_numbers('"weights": {"a": 1}, "later": [1]'))
+    assert load_weights(file).tasks[Expect.NUMBER].weights == {"a": 1.0}
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("{", "holds no weights, or is damaged"),
         ("[]", "holds no weights, or is damaged"),
         ('{"form": 99}', "was written by another version"),
-        ('{"form": 1, "tasks": {"number": {"task": "number", "weights": {"a": -1}}}}', "less than nothing"),
+        ("\x00\xff\x1f\x8b", "holds no weights, or is damaged"),
+        (of_numbers('"weights": {"a": NaN}'), "holds no weights, or is damaged"),
+        (of_numbers('"weights": {"a": 1e999}'), "holds no weights, or is damaged"),
+        (of_numbers('"weights": {"a": "1"}'), "holds no weights, or is damaged"),
+        (of_numbers('"weights": {"a": 1}')[:-9], "holds no weights, or is damaged"),
+        (of_numbers('"weights": {"a": -1}'), "the weight of 'a' at number is -1, not from 0"),
+        (of_numbers('"weights": {"a": 1e300}'), r"the weight of 'a' at number is 1e\+300"),
+        (of_numbers('"unseen": -5'), "the weight of others at number is -5"),
+        (of_numbers('"strengths": {"a": 1.5}'), "the strength of 'a' at number is 1.5, not from 0 to 1"),
+        (of_numbers('"unseen_strength": -1'), "the strength of others"),
+        (of_numbers('"records": {"a": {"right": 3, "asked": 2}}'), "how often 'a' was right at number is 3"),
+        (of_numbers('"curve": [{"exponent": -9, "factor": 1}]'), "an exponent of the curve at number is -9"),
+        (of_numbers('"curve": [{"exponent": 9, "factor": 1e99}]'), "a factor of the curve at number"),
+        (of_numbers('"beyond": {"a": -1e99}'), "what was added to 'a'"),
+        (of_numbers('"calibration": {"scale": 1, "low": 1e300}'), "the low of the calibration at number"),
+        (of_numbers('"calibration": {"scale": 1, "none": 7}'), "how often nobody was right at number is 7"),
+        (of_numbers('"correlation": -9'), "the correlation at number is -9"),
+        (of_numbers('"polls": -4'), "the number of polls at number is -4"),
+        (of_numbers('"weights": {}').replace('"number"', '"date"', 1), "was learnt at number"),
     ],
 )
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, text: str, why: str) -> None:

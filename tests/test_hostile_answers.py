@@ -50,7 +50,8 @@ BEST = 7
 def essay(number: int) -> str:
     """A text on rivers, none quite like another."""
     if number == BEST:
-        return f"{_BEGINNINGS[0]}, and {_MIDDLES[0]}. So {_MIDDLES[3]}, {_MIDDLES[2]}, {_ENDS[0]} {_MIDDLES[1]}, {_ENDS[2]}"
+        whole = f"{_BEGINNINGS[0]}, and {_MIDDLES[0]}. So {_MIDDLES[3]}, {_MIDDLES[2]}, {_ENDS[0]}"
+        return f"{whole} {_MIDDLES[1]}, {_ENDS[2]}"
     begin, middle = _BEGINNINGS[number % 3], _MIDDLES[number % 4]
     return f"{begin}, and {middle}, {_ENDS[(number // 4) % 3]} That is fact {number} of my lessons on rivers."
 
@@ -255,3 +256,29 @@ async def test_json_is_escaped_and_the_live_view_drawn_from_it_is_harmless(
         if number % 40 == 0 or "weed" in line[:400]:
             for drawn in live.frame(board, width=100, height=80, now=1.0, deadline=None):
                 assert_harmless(drawn.plain)
+
+
+async def test_who_says_the_same_to_every_question_of_a_session_is_found_out(tmp_path: Path) -> None:
+    constant = "I am a most capable model, and this is my best answer to whatever it is that you ask of me."
+
+    class Parrot:
+        def text(self, *, model: str, accuracy: float, question: str) -> str:
+            return (
+                constant
+                if model == "weed"
+                else f"As to this: {question} {essay(int(model[4:]) + 5 * len(question))}"
+            )
+
+    members = ("weed", "oak-1", "oak-2", "oak-3")
+    hosts = VirtualProvider("wood", models=tuple(VirtualModel(name, latency=BRIEF) for name in members))
+    served = Fleet((hosts,), answers=Parrot())
+    async with (
+        simulate(served, speed=0) as simulator,
+        session_of(tmp_path, served, simulator, more=PLAIN) as session,
+    ):
+        questions = [
+            f"Explain to me, please, how the {name} flows." for name in ("Rhine", "Nile", "Po", "Don")
+        ]
+        verdicts = [(await session.ask(question)).verdict for question in questions]
+    assert [(each.member, each.check) for each in verdicts[-1].filtered] == [("wood/weed", "constant")]
+    assert verdicts[-1].best != "wood/weed"

@@ -174,6 +174,14 @@ def test_a_tie_prefers_nobody() -> None:
     assert ruling(reply(of, "tie"), of) == Ruling(winner=None)
 
 
+@pytest.mark.parametrize("noise", ["{", '{"winner": ', '"code": "', '{"a": [', "[", "\\", "x ", "{} "])
+def test_ten_megabytes_around_a_ruling_are_read_in_one_pass(noise: str) -> None:
+    of = asked("20 eggs", "18 eggs")
+    flood = noise * (10_000_000 // len(noise))
+    assert isinstance(ruling(flood, of), Unreadable)
+    assert ruling(f"{'x ' * 5_000_000}{reply(of, 'B')}", of) == ruling(reply(of, "B"), of)
+
+
 def test_quotes_that_were_not_escaped_cost_the_evidence_and_not_the_ruling() -> None:
     of = asked("20 eggs", "18 eggs")
     broken = f'{{"code": "{of.code}", "winner": "B", "reason": "it says "18"", "evidence": "x"}}'

@@ -42,6 +42,7 @@ from panvox.compose.panels import Calls, Panels
 from panvox.compose.stack import Shared, Stack, identity_of
 from panvox.compose.watching import watched
 from panvox.curation import Rules
+from panvox.curation.constants import Constants
 from panvox.curation.weights import Weights
 from panvox.embedding import late_closer, late_embedder
 from panvox.engine import Member, Run, Turn
@@ -94,6 +95,7 @@ class Session:
         self.keeping = keeping
         self.cache = shared.cache
         self.notes = notes
+        self._constants = Constants()
         self._shared = shared
         self._transport = transport
         self._local = local
@@ -378,6 +380,7 @@ class Session:
             strength=published_strength,
             embedder=late_embedder(),
             closer=await asyncio.to_thread(late_closer),
+            constants=self._constants,
         )
 
     async def _weights(self, notes: Notes) -> Weights:

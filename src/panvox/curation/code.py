@@ -24,9 +24,10 @@ _LOOKS_LIKE_CODE = re.compile(
 )
 _TOKEN = re.compile(
     r"//[^\n]*|/\*.*?(?:\*/|\Z)|(?<![\w$])#(?!include|define)[^\n]*|--[ \t][^\n]*|"
-    r"(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`|\w+|[^\w\s])",
+    r"(\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?|`(?:[^`\\]|\\.)*+`?|\w+|[^\w\s])",
     re.DOTALL,
 )
+"""A text without an end goes as far as it could: to look for an end from each quote would take forever."""
 _SIGNATURE = re.compile(
     r"^[ \t]*(?:async )?(?:def|class|function|fn|func|public|private|static)\b[^\n]*", re.MULTILINE
 )

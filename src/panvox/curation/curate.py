@@ -94,7 +94,8 @@ class Curator:
 
     def _published(self, voter: str) -> float | None:
         member = self._voters.get(voter)
-        return self._rules.strength(member, self.kind) if member else None
+        strength = self._rules.strength(member, self.kind) if member else None
+        return strength if strength is not None and 0 <= strength <= 1 else None
 
     def _strength(self, voter: str) -> float | None:
         """What was learnt of a voter, else published."""

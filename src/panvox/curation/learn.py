@@ -61,9 +61,11 @@ def learn_all(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: boo
 def learn(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = True) -> TaskWeights:
     """Weights for the kind of task that all `polls` have.
 
-    `prior` tells a voter's published strength (0 to 1). With `labels` false, known truth is not looked at.
-    Deterministic. Raises `ValueError` where there is no poll, or where polls are of several kinds.
+    `prior` tells a voter's published strength (0 to 1; nothing else is believed). With `labels` false, known
+    truth is not looked at. Deterministic. Raises `ValueError` where there is no poll, or where polls are of
+    several kinds.
     """
+    prior = _believable(prior)
     tasks = {poll.task for poll in polls}
     if len(tasks) != 1:
         raise ValueError(f"learn needs polls of one kind of task, not {len(tasks)}; learn_all takes several")
@@ -80,6 +82,16 @@ def learn(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = 
     if table.labelled.sum() >= FEWEST_LABELS:
         return _from_labels(task, table, circle, hints(table, reliable, prior), prior)
     return _from_agreement(task, table, circle, reliable, prior)
+
+
+def _believable(prior: Prior) -> Prior:
+    """The same, None where it tells what is no probability."""
+
+    def told(voter: str) -> float | None:
+        strength = prior(voter)
+        return strength if strength is not None and 0 <= strength <= 1 else None
+
+    return told
 
 
 def sharing(table: Table, circle: Ints) -> Table:
@@ -248,6 +260,8 @@ def _losses(table: Table, scores: Floats) -> Floats:
 
 def _within_noise(differences: Floats, *, errors: float = 1) -> bool:
     """Whether the sum of paired differences is within so many standard errors of 0."""
+    if not len(differences):
+        return True
     noise = np.sqrt(len(differences)) * differences.std()
     return bool(abs(differences.sum()) <= errors * noise + 1e-12)
 

@@ -6,7 +6,8 @@ the whole in its place, one at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -99,9 +100,47 @@ def _decoded(data: bytes, path: Path) -> Weights:
     if document.form != FORM:
         raise UsageError(f"{path} was written by another version of panvox; {hint}")
     for task, known in document.tasks.items():
-        for voter, weight in known.weights.items():
-            if weight < 0:
+        if known.task is not task:
+            raise UsageError(f"{path}: what is kept for {task} was learnt at {known.task}; {hint}")
+        for what, value, least, most in _figures(task, known):
+            if not least <= value <= most:
                 raise UsageError(
-                    f"{path}: the weight of {voter!r} at {task} is {weight}, less than nothing; {hint}"
+                    f"{path}: {what} at {task} is {value:g}, not from {least:g} to {most:g}; {hint}"
                 )
     return Weights(tasks=document.tasks)
+
+
+MOST = 1e6
+"""The largest figure that can have been learnt: the strongest voter has about one vote."""
+STEEPEST = 1e60
+"""The largest factor of a curve: high powers of small strengths are made up for by it."""
+
+
+def _figures(task: Expect, known: TaskWeights) -> Iterator[tuple[str, float, float, float]]:
+    """What each figure is, the figure, and the least and the most that it can be."""
+    yield "the number of labels", known.labels, 0, math.inf
+    yield "the number of polls", known.polls, 0, math.inf
+    yield "the weight of others", known.unseen, 0, MOST
+    yield "the strength of others", known.unseen_strength or 0.0, 0, 1
+    yield "the correlation", known.correlation, -1, 1
+    for voter, weight in known.weights.items():
+        yield f"the weight of {voter!r}", weight, 0, MOST
+    for voter, strength in known.strengths.items():
+        yield f"the strength of {voter!r}", strength, 0, 1
+    for voter, more in known.beyond.items():
+        yield f"what was added to {voter!r}", more, -STEEPEST, STEEPEST
+    for voter, record in known.records.items():
+        yield f"how often {voter!r} was asked", record.asked, 0, math.inf
+        yield f"how often {voter!r} was right", record.right, 0, record.asked + 1e-6
+    for term in known.curve:
+        yield "an exponent of the curve", term.exponent, 0, 100
+        yield "a factor of the curve", term.factor, -STEEPEST, STEEPEST
+    if (sure := known.calibration) is not None:
+        yield "how often nobody was right", sure.none, 0, 1
+        for what, figure in (
+            ("scale", sure.scale),
+            ("low", sure.low),
+            ("high", sure.high),
+            ("shift", sure.shift),
+        ):
+            yield f"the {what} of the calibration", figure, -MOST, MOST
