@@ -208,7 +208,8 @@ def caveats(times: int, count: int) -> str:
         f"learnt weights, {_COPIES[0]} and {_COPIES[1]} of which are near copies. They land one after the "
         "other in random order and nothing else happens. The quick embedder makes vectors; judges and the "
         f"better embedder take no part. Milliseconds of CPU on one of {len(os.sched_getaffinity(0))} cores, "
-        f"medians of {times} rounds after one that does not count."
+        f"medians of {times} rounds after one that does not count. The load of the "
+        f"machine was {os.getloadavg()[0]:.0f} at the end, which takes time from caches and cores."
     )
 
 

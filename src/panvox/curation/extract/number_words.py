@@ -26,6 +26,11 @@ _HAN_RUN = re.compile(r"[零\u3007一二两三四五六七八九十百千万]+")
 _FEW_WORDS = re.compile(r"\s*(?:[^\W\d_]+\s*){0,2}[.!]?\s*")
 
 
+def names_number(text: str) -> bool:
+    """Whether there is a number in words at all."""
+    return _RUN.search(text) is not None or _HAN_RUN.search(text) is not None
+
+
 def spoken(text: str, *, whole: bool = False) -> int | None:
     """The last number in words of a text, None where there is none.
 

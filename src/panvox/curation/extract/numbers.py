@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from panvox.curation.extract.arithmetic import value_of_term
 from panvox.curation.extract.markup import unwrapped
-from panvox.curation.extract.number_words import spoken
+from panvox.curation.extract.number_words import names_number, spoken
 
 DIGITS = 400
 """Digits of a number at most; longer ones are kept as they are written."""
@@ -89,6 +89,8 @@ def number_within(span: str, question: str = "") -> str | None:
     if _PLAIN.fullmatch(span):
         return span
     whole = prepared(span)
+    if not _DIGIT.search(whole) and not names_number(whole):
+        return None
     text = _right_side(whole)
     value = _whole(whole)
     if value is None and text != whole:
