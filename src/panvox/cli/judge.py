@@ -57,8 +57,8 @@ def judge(
         Method,
         Parameter(
             metavar="NAME",
-            help="How the answer that wins is found: weighted, majority, multi-factor, medoid or judge, which "
-            "asks judges as --judge does.",
+            help="How the answer that wins is found: weighted, majority, multi-factor, medoid or judge, "
+            "which asks judges as --judge does.",
         ),
     ] = Method.WEIGHTED,
     expect: Annotated[
