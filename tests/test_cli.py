@@ -723,6 +723,20 @@ def test_an_unexpected_error_is_a_line_and_the_whole_story_on_demand(
     assert "exploding.py" in capsys.readouterr().err
 
 
+def test_in_a_terminal_what_went_wrong_is_broken_between_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert app.run(["ask", "hi", "--expect", "numbr"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 50
+    assert " ".join(" ".join(lines).split()).startswith(
+        "panvox: the kind of answer 'numbr' is not one of number,"
+    )
+
+
 # --- the reference ---
 
 INNER = {

@@ -63,7 +63,7 @@ COMMANDS = (
     Command(
         "judge",
         "panvox.cli.judge:judge",
-        "Curate a stored run again, with other rules or with judges; its models are not asked again.",
+        "Decide a stored run anew, by other rules or by judges; its models are not asked again.",
         "[RUN]",
     ),
     Command("costs", "panvox.cli.costs:costs", "Show what was spent, on what, and how the limits stand."),

@@ -27,7 +27,6 @@ from panvox.settings import Settings
 from panvox.settings.values import MOST_DOLLARS, NAME
 from panvox.waiting import Stop, parse_stop, parse_wait
 
-
 _VERDICT = Group("Verdict", sort_key=1)
 
 

@@ -50,13 +50,24 @@ def judge(
     /,
     *,
     turn: Annotated[
-        int | None, Parameter(metavar="N", help="The turn, counted from 0; the last one if not given.")
+        int | None,
+        Parameter(metavar="NUMBER", help="This turn of a conversation, the first is 0; else its last."),
     ] = None,
     method: Annotated[
-        Method, Parameter(help="How the answer that wins is found; judge asks judges as --judge does.")
+        Method,
+        Parameter(
+            metavar="NAME",
+            help="How the answer that wins is found: weighted, majority, multi-factor, medoid or judge, "
+            "which asks judges as --judge does.",
+        ),
     ] = Method.WEIGHTED,
     expect: Annotated[
-        Expect | None, Parameter(help="The kind of answer; found from the prompt if not given.")
+        Expect | None,
+        Parameter(
+            metavar="KIND",
+            help="The kind of answer: number, choice, yes-no, date, literal, code, json, short or text. "
+            "Without it: what the prompt seems to ask for.",
+        ),
     ] = None,
     judge: Judges = None,
     synthesise: Synthesist = None,
@@ -71,7 +82,7 @@ def judge(
     json: Annotated[bool, Parameter(negative="", show_default=False, help="Write JSON.")] = False,
     settings: SettingsFile = None,
 ) -> int:
-    """Curate a stored run again, without asking its models again, and compare the verdicts."""
+    """Decide a stored run anew, without asking its models again, and compare the verdicts."""
     wanted = judging_of(judge, synthesise, method=method)
     loaded = load_settings(settings)
     return run(lambda _: _judge(loaded, reference, turn, (method, expect), wanted, keep=keep, json=json))
