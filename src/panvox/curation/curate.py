@@ -128,7 +128,9 @@ class Curator:
     def _take(self, outcome: Outcome) -> None:
         calls = () if outcome.text or outcome.answer is None else outcome.answer.tool_calls
         text = outcome.text or ", ".join(f"{call.name}({call.arguments})" for call in calls)
-        found = read(text, self._asked_for).answer if outcome.text else None
+        reading = read(text, self._asked_for) if outcome.text else None
+        found = reading.answer if reading else None
+        guessed = found is not None and reading is not None and not reading.clear
         voter = lineage_of(outcome.speaker)
         quality = self._inspected(outcome, text, found, voter)
         landed = Landed(
@@ -142,8 +144,9 @@ class Curator:
             ),
             key=found.key if found else None,
             shown=found.shown if found else _excerpt(text),
-            factor=self._factor(quality, outcome, text),
+            factor=self._factor(quality, outcome) * (self._kept.tally.guess(voter) if guessed else 1.0),
             arrival=_arrival(outcome),
+            guessed=guessed,
         )
         number = self._grouping.place(text, found, calls=calls)
         self._landed.append((landed, number))
@@ -165,7 +168,7 @@ class Curator:
             seen=constants.seen(outcome.member.name, self._question, text) if constants else 0,
         )
 
-    def _factor(self, quality: Quality, outcome: Outcome, text: str) -> float:
+    def _factor(self, quality: Quality, outcome: Outcome) -> float:
         """What the method makes of an answer: under multi-factor, latency, confidence, quality and length."""
         if self._rules.method is not Method.MULTI_FACTOR:
             return 1.0

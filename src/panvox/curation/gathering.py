@@ -18,8 +18,9 @@ class Landed:
     """What is kept of an answer: everything that a verdict needs, so that its text is read once.
 
     `candidate` is what it stands for as the best answer. `shown` is the answer as people read it, or an
-    excerpt where none could be read; `key` is its canonical form, None without one. `factor` is what the
-    method makes of the answer, `arrival` in seconds from the start of the turn.
+    excerpt where none could be read; `key` is its canonical form, None without one, and `guessed` tells that
+    the text does not mark it. `factor` is what is made of the answer, `arrival` in seconds from the start of
+    the turn.
     """
 
     candidate: Candidate
@@ -27,6 +28,7 @@ class Landed:
     shown: str
     factor: float
     arrival: float
+    guessed: bool = False
 
     @property
     def name(self) -> str:
@@ -142,4 +144,6 @@ class Gatherings:
                 strength=counted.strength,
                 part=counted.part,
                 quality=landed.quality.score,
+                factor=landed.factor,
+                guessed=landed.guessed,
             )
