@@ -291,6 +291,28 @@ def test_answers_that_most_checks_would_throw_out_are_counted_once_however_often
     assert len(counted) < 3 * 40
 
 
+def test_an_answer_that_its_text_does_not_mark_counts_the_part_that_was_learnt() -> None:
+    learnt = TaskWeights(
+        task=Expect.NUMBER, weights={"cut": 1.0, "whole": 0.5}, guesses={"cut": 0.25}, unseen_guess=0.5
+    )
+    outcomes = [
+        outcome("cut", "There are 3 boxes of 12 eggs and then"),
+        outcome("whole", "The answer is 36."),
+    ]
+    rules = Rules(expect=Expect.NUMBER, weights=Weights(tasks={Expect.NUMBER: learnt}))
+    curator = Curator("How many eggs?", [each.member for each in outcomes], rules)
+    for each in outcomes:
+        curator.add(each)
+    verdict = curator.verdict()
+    votes = {vote.member: vote for vote in verdict.votes}
+    assert votes["cut"].guessed
+    assert votes["cut"].factor == 0.25
+    assert votes["cut"].weight == pytest.approx(0.25)
+    assert not votes["whole"].guessed
+    assert verdict.leading is not None
+    assert verdict.leading.answer == "36"
+
+
 def test_published_strengths_count_where_nothing_was_learnt() -> None:
     def strength(member: Identity, task: Expect) -> float | None:
         return {"strong": 0.9, "weak": 0.3, "poor": 0.2}.get(member.name) if task is Expect.NUMBER else None

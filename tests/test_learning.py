@@ -227,6 +227,73 @@ def test_confidence_learnt_from_labels_is_close_to_how_often_it_is_right() -> No
     assert sum(claimed) / len(claimed) == pytest.approx(accuracy(learnt, measured), abs=0.05)
 
 
+@pytest.mark.parametrize(
+    "few", [("fair", "weak1", "weak2"), ("weak1", "weak2", "weak3", "fair"), ("good", "fair", "weak1")]
+)
+def test_confidence_of_a_small_panel_is_close_to_how_often_it_is_right_too(few: tuple[str, ...]) -> None:
+    learnt = learn(polls(MIXED, 200))
+    measured = [
+        msgspec.structs.replace(
+            poll, asked=few, ballots=tuple(each for each in poll.ballots if each.voter in few)
+        )
+        for poll in polls(MIXED, 400, seed=2)
+    ]
+    claimed = []
+    for poll in measured:
+        tally = Tally(poll.asked, learnt)
+        numbers: dict[str, int] = {}
+        for ballot in poll.ballots:
+            tally.add(ballot.voter, numbers.setdefault(ballot.answer, len(numbers)))
+        assert tally.leader is not None
+        claimed.append(tally.confidence(tally.leader) or 0.0)
+    assert sum(claimed) / len(claimed) == pytest.approx(accuracy(learnt, measured), abs=0.1)
+
+
+def guessing(number: int, *, seed: int = 1, worth: float = 0.1) -> list[Poll]:
+    """Polls in which the strong voter marks two answers of three; its others are right at the rate `worth`.
+
+    The voter "plain" never marks its answers.
+    """
+    chance = random.Random(seed)  # noqa: S311
+    made = []
+    for poll in polls(MIXED | {"plain": right_at(0.7)}, number, seed=seed):
+        truth = poll.truth or ""
+        unmarked = chance.random() < 1 / 3
+        said = {
+            "strong": Ballot("strong", right_at(worth if unmarked else 0.95)(chance, truth) or "", unmarked)
+        }
+        ballots = tuple(
+            said.get(each.voter) or Ballot(each.voter, each.answer, guessed=each.voter == "plain")
+            for each in poll.ballots
+        )
+        made.append(msgspec.structs.replace(poll, ballots=ballots))
+    return made
+
+
+def test_answers_that_texts_do_not_mark_count_less_where_they_are_seldom_right() -> None:
+    learnt = learn(guessing(150))
+    assert learnt.guess("strong") < 0.5
+    assert learnt.guess("strong") < learnt.guess("plain")
+    assert learnt.weight("strong") * learnt.guess("strong") < learnt.weight("good")
+    assert learnt.guess("never seen") == learnt.unseen_guess < 1
+
+
+def test_unmarked_answers_count_like_marked_ones_where_they_are_as_often_right() -> None:
+    learnt = learn(guessing(150, worth=0.95))
+    assert learnt.guess("strong") > 0.75
+
+
+def test_a_voter_that_never_marks_its_answers_keeps_the_vote_that_its_strength_earns() -> None:
+    learnt = learn(guessing(150))
+    assert learnt.weight("plain") * learnt.guess("plain") == pytest.approx(learnt.weight("good"), rel=0.5)
+
+
+def test_nobody_counts_less_where_all_answers_are_marked() -> None:
+    learnt = learn(polls(MIXED, 60))
+    assert learnt.guesses == {}
+    assert learnt.guess("strong") == learnt.guess("never seen") == 1.0
+
+
 def told(voter: str, *, right: bool, at: float = 0.0) -> Heard:
     return Heard(voter=voter, task=Expect.CHOICE, right=right, at=at)
 

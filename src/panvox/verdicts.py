@@ -42,8 +42,9 @@ class Vote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `group` is the place of its group among those of the verdict, `weight` its votes. It is the product of
     what is known of the model at tasks of this kind, of its `part` of the vote that near copies share, and of
-    what the method makes of the answer. `strength` is the estimated probability that the model is right, None
-    where nothing is known; `quality` runs from 0 to 1.
+    the `factor` (0 to 1) that the answer itself counts: less than 1 under some methods, and where its text
+    does not mark its answer (`guessed`). `strength` is the estimated probability that the model is right,
+    None where nothing is known; `quality` runs from 0 to 1.
     """
 
     member: str
@@ -52,6 +53,8 @@ class Vote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     strength: float | None = None
     part: float = 1.0
     quality: float | None = None
+    factor: float = 1.0
+    guessed: bool = False
 
 
 class Filtered(msgspec.Struct, frozen=True):

@@ -8,10 +8,14 @@ from panvox.curation.expect import Expect
 
 
 class Ballot(msgspec.Struct, frozen=True):
-    """An answer that can be compared: `voter` names the weights; equal answers are equal words."""
+    """An answer that can be compared: `voter` names the weights; equal answers are equal words.
+
+    `guessed` tells that the text does not mark it as its answer (see `extract.Reading.clear`).
+    """
 
     voter: str
     answer: str
+    guessed: bool = False
 
 
 class Poll(msgspec.Struct, frozen=True, kw_only=True):

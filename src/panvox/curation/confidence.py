@@ -10,12 +10,30 @@ from panvox.curation.weights import Calibration
 EDGE = 1e-4
 """Posteriors are kept this far from 0 and 1."""
 
+SHARE_EDGE = 0.02
+"""Shares of the votes are kept this far from 0 and 1: all of few votes is not certainty."""
 
-def calibrated(calibration: Calibration, posterior: float) -> float:
-    """The probability that the leading answer is right, given its part of the posterior."""
-    sure = min(max(posterior, EDGE), 1 - EDGE)
-    odds = calibration.low * math.log(sure) - calibration.high * math.log1p(-sure) + calibration.shift
+LEAST_LEAD = 0.01
+"""Votes below which the leading answer has next to none."""
+
+
+def calibrated(calibration: Calibration, posterior: float, share: float, votes: float) -> float:
+    """The probability that the leading answer is right.
+
+    `posterior` is its part of the posterior, `share` of all votes; `votes` are those it has.
+    """
+    odds = (
+        calibration.slope * _logit(posterior, EDGE)
+        + calibration.share * _logit(share, SHARE_EDGE)
+        + calibration.lead * math.log(max(votes, LEAST_LEAD))
+        + calibration.shift
+    )
     return 1 / (1 + math.exp(-odds))
+
+
+def _logit(value: float, edge: float) -> float:
+    kept = min(max(value, edge), 1 - edge)
+    return math.log(kept / (1 - kept))
 
 
 def confidence_of(calibration: Calibration, votes: Mapping[int, float], leader: int, group: int) -> float:
@@ -23,7 +41,7 @@ def confidence_of(calibration: Calibration, votes: Mapping[int, float], leader: 
     scale, most = calibration.scale, votes[leader]
     powers = {each: math.exp(scale * (held - most)) for each, held in votes.items()}
     everything = sum(powers.values())
-    sure = calibrated(calibration, 1 / everything)
+    sure = calibrated(calibration, 1 / everything, most / sum(votes.values()), most)
     if group == leader:
         return sure
     others = everything - 1

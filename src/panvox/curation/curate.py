@@ -131,25 +131,29 @@ class Curator:
     def _take(self, outcome: Outcome) -> None:
         calls = () if outcome.text or outcome.answer is None else outcome.answer.tool_calls
         text = outcome.text or ", ".join(f"{call.name}({call.arguments})" for call in calls)
-        found = read(text, self._asked_for).answer if outcome.text else None
+        reading = read(text, self._asked_for) if outcome.text else None
+        found = reading.answer if reading else None
+        guessed = found is not None and reading is not None and not reading.clear
+        voter = lineage_of(outcome.speaker)
         counted = words(text)
         quality = self._inspected(outcome, text, found, counted)
         landed = Landed(
             name=outcome.member.name,
-            voter=lineage_of(outcome.speaker),
+            voter=voter,
             quality=quality,
             key=found.key if found else None,
             shown=found.shown if found else _excerpt(text),
-            factor=self._factor(quality, outcome, text),
+            factor=self._factor(quality, outcome) * (self._kept.tally.guess(voter) if guessed else 1.0),
             arrival=_arrival(outcome),
+            guessed=guessed,
         )
         self._choice.add(
             candidate(
                 landed.name,
                 text,
-                voter=landed.voter,
+                voter=voter,
                 quality=quality,
-                strength=self._strength(landed.voter),
+                strength=self._strength(voter),
                 latency=outcome.duration,
                 counted=counted,
             )
@@ -176,7 +180,7 @@ class Curator:
             seen=constants.seen(outcome.member.name, self._question, text) if constants else 0,
         )
 
-    def _factor(self, quality: Quality, outcome: Outcome, text: str) -> float:
+    def _factor(self, quality: Quality, outcome: Outcome) -> float:
         """What the method makes of an answer: under multi-factor, latency, confidence, quality and length."""
         if self._rules.method is not Method.MULTI_FACTOR:
             return 1.0

@@ -20,6 +20,7 @@ from panvox.curation.calibration import learn_calibration
 from panvox.curation.copies import agreement as pairs
 from panvox.curation.copies import near_copies
 from panvox.curation.expect import Expect
+from panvox.curation.guesses import learn_guesses
 from panvox.curation.table import Bools, Floats, Ints, Table, tabulate
 from panvox.curation.weights import LEAST, PUBLISHED_EXPONENT, Power, Record, TaskWeights, Weights
 
@@ -186,15 +187,14 @@ def _best_first(strength: Floats, curve: Floats) -> Floats:
 def _from_labels(task: Expect, table: Table, circle: Ints, proposed: Floats, published: Prior) -> TaskWeights:
     prior = prior_means(table, published)
     fold = _folds(table)
-    held_out = {name: np.zeros(len(table.poll)) for name in _names()}
+    by_fold = {name: np.zeros((FOLDS, len(table.voters))) for name in _names()}
     for number in range(FOLDS):
-        fitted = _fit(_only(table, fold != number), prior, proposed)
-        here = fold[table.poll] == number
-        for name, weights in fitted.weights.items():
-            held_out[name][here] = table.scores(weights)[here]
-    method = choose(table, held_out)
+        for name, weights in _fit(_only(table, fold != number), prior, proposed).weights.items():
+            by_fold[name][number] = weights
+    method = choose(table, {name: table.scores(weights[fold]) for name, weights in by_fold.items()})
+    held_out = by_fold[method][fold]
     final = _fit(table, prior, proposed)
-    return _described(task, table, circle, final, method, held_out[method])
+    return _described(task, table, circle, final, method, held_out)
 
 
 def _names() -> tuple[str, ...]:
@@ -223,7 +223,7 @@ def prior_means(table: Table, published: Prior) -> Floats:
 
 
 def _folds(table: Table) -> Ints:
-    """For each poll the fold in which it is held out, unlabelled ones in none (-1)."""
+    """For each poll the fold in which it is held out; unlabelled ones, which teach in none, have -1."""
     fold = np.full(table.polls, -1)
     polls = np.flatnonzero(table.labelled)
     fold[polls] = np.random.default_rng(0).permutation(len(polls)) % FOLDS
@@ -269,7 +269,8 @@ def _within_noise(differences: Floats, *, errors: float = 1) -> bool:
 def _described(
     task: Expect, table: Table, circle: Ints, fit: _Fit, method: str, held_out: Floats
 ) -> TaskWeights:
-    log_odds = fit.weights[method]
+    guesses = learn_guesses(table, held_out)
+    log_odds = fit.weights[method] * guesses.gain
     unit = float(log_odds.max())
     weights = np.maximum(log_odds / unit, LEAST)
     labels = int(table.labelled.sum())
@@ -290,9 +291,11 @@ def _described(
         unseen_strength=_weak_half(fit.strength),
         curve=curve,
         beyond=_named(table, (log_odds - fit.curve) / unit),
+        guesses={name: part for name, part in _named(table, guesses.part).items() if part < 1},
+        unseen_guess=float(f"{guesses.part.mean():.6g}"),
         copies=_circles(table, circle),
         correlation=_correlation(table, right, weights),
-        calibration=learn_calibration(table, held_out, scale=unit),
+        calibration=learn_calibration(guesses.told(table), held_out * guesses.gain, fit.strength, scale=unit),
         labels=labels,
         polls=table.polls,
     )

@@ -25,7 +25,7 @@ _BLOCK = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`candidate`, `voter` and `part` describe ballots; `poll`, `key` and `right` describe candidates.
+    """`candidate`, `voter`, `part` and `guessed` describe ballots; `poll`, `key` and `right` candidates.
 
     `key` numbers the answers as words: equal answers to different prompts have the same key. `start` is the
     first candidate of each poll. `asked`, `answered` and `correct` have the shape (polls, voters); `correct`
@@ -37,6 +37,7 @@ class Table:
     candidate: Ints
     voter: Ints
     part: Floats
+    guessed: Bools
     poll: Ints
     key: Ints
     right: Bools
@@ -118,6 +119,7 @@ def tabulate(polls: Sequence[Poll], voters: Sequence[str] | None = None) -> Tabl
     candidate: list[int] = []
     voter: list[int] = []
     part: list[float] = []
+    guessed: list[bool] = []
     poll_of: list[int] = []
     key: list[int] = []
     right: list[bool] = []
@@ -126,10 +128,12 @@ def tabulate(polls: Sequence[Poll], voters: Sequence[str] | None = None) -> Tabl
     labelled: list[bool] = []
     blamed: list[list[int]] = []
     for poll in polls:
-        ballots = [(index[ballot.voter], ballot.answer) for ballot in poll.ballots if ballot.voter in index]
+        there = [ballot for ballot in poll.ballots if ballot.voter in index]
+        ballots = [(index[ballot.voter], ballot.answer) for ballot in there]
         if not ballots:
             continue
         number, given = len(start), [0] * len(names)
+        guessed += [ballot.guessed for ballot in there]
         for who, _ in ballots:
             given[who] += 1
         here: dict[str, int] = {}
@@ -146,7 +150,9 @@ def tabulate(polls: Sequence[Poll], voters: Sequence[str] | None = None) -> Tabl
         asked.append([index[name] for name in poll.asked if name in index] + [who for who, _ in ballots])
         labelled.append(poll.truth is not None)
         blamed.append([who for who, answer in ballots if poll.truth is None and answer in poll.wrong])
-    return _table(names, (candidate, voter, part), (poll_of, key, right), (start, labelled, asked, blamed))
+    return _table(
+        names, (candidate, voter, part, guessed), (poll_of, key, right), (start, labelled, asked, blamed)
+    )
 
 
 def _sums(place: Ints, values: Floats, size: int) -> Floats:
@@ -155,7 +161,7 @@ def _sums(place: Ints, values: Floats, size: int) -> Floats:
 
 def _table(
     names: tuple[str, ...],
-    ballots: tuple[list[int], list[int], list[float]],
+    ballots: tuple[list[int], list[int], list[float], list[bool]],
     candidates: tuple[list[int], list[int], list[bool]],
     polls: tuple[list[int], list[bool], list[list[int]], list[list[int]]],
 ) -> Table:
@@ -177,6 +183,7 @@ def _table(
         candidate=candidate,
         voter=voter,
         part=part,
+        guessed=np.asarray(ballots[3], dtype=bool),
         poll=poll,
         key=key,
         right=right,

@@ -108,8 +108,12 @@ class Tally:
         self._voters = 0
         self._sum = self._squares = 0.0
 
+    def guess(self, voter: str) -> float:
+        """The part of its vote that an answer of `voter` counts that its text does not mark."""
+        return self._learnt.guess(voter) if self._learnt else 1.0
+
     def add(self, voter: str, group: int, *, factor: float = 1.0) -> None:
-        """An answer of `voter` is in `group`; `factor` (0 to 1) is what the method makes of it.
+        """An answer of `voter` is in `group`; `factor` (0 to 1) is what is made of it.
 
         The seat's one vote is divided anew among all its answers.
         """

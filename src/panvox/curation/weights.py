@@ -28,15 +28,17 @@ class Power(msgspec.Struct, frozen=True, omit_defaults=True):
 class Calibration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How votes become the probability that the leading answer is right.
 
-    The posterior p of the leading answer is its part of the sum of exp(`scale` · votes) over all groups; what
-    is right in fact follows the beta calibration of Kull, Silva Filho and Flach (AISTATS 2017): logit =
-    `shift` + `low` · ln p - `high` · ln(1 - p). `none` is how often nobody was right where the leading answer
+    The posterior p of the leading answer is its part of the sum of exp(`scale` · votes) over all groups, s
+    its share of all votes and v its votes. The log-odds that it is right are `slope` · logit p + `share` ·
+    logit s + `lead` · ln v + `shift`: Platt scaling (1999) with two more features, which tell a small panel
+    that agrees from a large one that is split. `none` is how often nobody was right where the leading answer
     was wrong; `polls` is the number of prompts that it was learnt from.
     """
 
     scale: float
-    low: float = 1.0
-    high: float = 1.0
+    slope: float = 1.0
+    share: float = 0.0
+    lead: float = 0.0
     shift: float = 0.0
     none: float = 0.0
     polls: int = 0
@@ -50,6 +52,8 @@ class TaskWeights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     - `unseen` is the weight of a voter that is not named, `unseen_strength` its strength.
     - `curve` makes weights of strengths (see `weight_of`); `beyond` is what agreement and a conditional logit
       added to it, or took away.
+    - `guesses` is, by voter, what part of its vote an answer counts that its text does not mark (1 where it
+      is not named), `unseen_guess` the same for a voter that is not named in `weights`.
     - `copies` are groups of voters whose answers coincide far beyond what strength explains: each group
       shares one vote. `correlation` is the mean correlation of being right between voters.
     - `labels` counts prompts with known truth, `polls` all prompts.
@@ -66,6 +70,8 @@ class TaskWeights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     unseen_strength: float | None = None
     curve: tuple[Power, ...] = ()
     beyond: dict[str, float] = {}
+    guesses: dict[str, float] = {}
+    unseen_guess: float = 1.0
     copies: tuple[tuple[str, ...], ...] = ()
     correlation: float = 0.0
     calibration: Calibration | None = None
@@ -80,6 +86,10 @@ class TaskWeights(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     def strength(self, voter: str) -> float | None:
         """The estimated probability that `voter` is right, None where nothing is known."""
         return self.strengths.get(voter, self.unseen_strength)
+
+    def guess(self, voter: str) -> float:
+        """The part of its vote, above 0 and at most 1, that an unmarked answer of `voter` counts."""
+        return self.guesses.get(voter, 1.0 if voter in self.weights else self.unseen_guess)
 
     def weight_of(self, strength: float) -> float | None:
         """What the curve makes of a strength; None where there is no curve. At least `LEAST`."""

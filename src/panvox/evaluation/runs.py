@@ -24,8 +24,12 @@ def lesson_of(
         curator.add(outcome)
     verdict = curator.verdict()
     voters = {outcome.member.name: lineage_of(outcome.speaker) for outcome in outcomes}
+    guessed = {vote.member for vote in verdict.votes if vote.guessed}
     ballots = [
-        Ballot(voters[member], group.key) for group in verdict.groups if group.key for member in group.members
+        Ballot(voters[member], group.key, guessed=member in guessed)
+        for group in verdict.groups
+        if group.key
+        for member in group.members
     ]
     if len({ballot.voter for ballot in ballots}) < 2:
         return None

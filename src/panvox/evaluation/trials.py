@@ -28,8 +28,9 @@ class Trial:
 
     `verdict` is the one after `waited` of the answers, `full` the one after all, which is the same where
     nothing was stopped. `keys` are the canonical answers of those models that gave a readable one, in the
-    order in which they came; `truth` is the right one in the same form, None where nobody knows. `expect` is
-    the kind of answer as the verdict says, else the rules, else the set.
+    order in which they came, `guessed` names those whose texts do not mark it; `truth` is the right one in
+    the same form, None where nobody knows. `expect` is the kind of answer as the verdict says, else the
+    rules, else the set.
     """
 
     question: Question
@@ -40,6 +41,7 @@ class Trial:
     keys: Mapping[str, str]
     truth: str | None
     expect: Expect | None
+    guessed: frozenset[str] = frozenset()
 
     def poll(self) -> Poll:
         """What there is to learn from it."""
@@ -48,7 +50,9 @@ class Trial:
             prompt=self.question.prompt_id,
             task=self.expect or Expect.SHORT,
             asked=tuple(voters.values()),
-            ballots=tuple(Ballot(voters[model], key) for model, key in self.keys.items()),
+            ballots=tuple(
+                Ballot(voters[model], key, guessed=model in self.guessed) for model, key in self.keys.items()
+            ),
             truth=self.truth,
         )
 
@@ -87,6 +91,7 @@ def hear(
         keys=_keys(question, order, full, rules.expect),
         truth=truth_of(question, expect),
         expect=expect,
+        guessed=frozenset(vote.member for vote in full.votes if vote.guessed),
     )
 
 

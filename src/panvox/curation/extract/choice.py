@@ -61,7 +61,8 @@ _COPULA = re.compile(r"(?:\b(?:is|are|was|be|ist|est|es|é|è)\b|[:：=→⇒是
 
 
 _IS_THE_ANSWER = re.compile(
-    r"(.{1,120}?) (?:is|are) (?:the |my )?(?:correct |right |best |final ){0,2}(?:answer|option|choice)\W{0,4}",
+    r"(.{1,120}?) (?:is|are) (?:the |my )?(?:correct |right |best |final ){0,2}"
+    r"(?:answer|option|choice)\W{0,4}",
     re.IGNORECASE,
 )
 

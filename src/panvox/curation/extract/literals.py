@@ -16,7 +16,7 @@ _NAMES = {"true": True, "false": False, "null": None, "none": None, "undefined":
 _JSON_NAME = re.compile(r"(?<![\w'\"])(true|false|null)(?![\w'\"])")
 _PYTHON = {"true": "True", "false": "False", "null": "None"}
 _COPULA = re.compile(r"(?:입니다|이에요|です|である)[.。]?$")
-_FENCE = re.compile(r"\A```\w*\s*|\s*```\Z")
+_FENCE = re.compile(r"\A```\w*\s*|(?<!\s)\s*```\Z")
 _NO_VALUE = object()
 
 
