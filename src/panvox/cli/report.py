@@ -28,6 +28,9 @@ from panvox.verdicts import Feedback, Verdict
 if TYPE_CHECKING:  # SQLAlchemy takes a quarter of a second, and a report of a turn needs no store
     from panvox.store import StoredTurn
 
+NAMED = 5
+"""Of the best members, so many are named."""
+
 MORE_MODELS = (
     "More models make it a vote: set a key such as OPENAI_API_KEY or OPENROUTER_API_KEY in the environment, "
     "start Ollama, or write a settings file with `panvox init`."
@@ -248,7 +251,7 @@ def _outlook(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]
 def _named(report: Report, width: int) -> Iterator[tuple[str, RenderableType]]:
     """The best, the best first, and the fastest."""
     if len(report.verdict.top) > 1 and not report.one_model:
-        ranked = (f"{place} {one_line(name)}" for place, name in enumerate(report.verdict.top, 1))
+        ranked = (f"{place} {one_line(name)}" for place, name in enumerate(report.verdict.top[:NAMED], 1))
         yield "Best", Text("\n".join(wording.flowed(ranked, width)))
     fastest = next((o for o in report.outcomes if o.member.name == report.verdict.fastest), None)
     if fastest is not None:

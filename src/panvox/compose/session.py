@@ -42,6 +42,7 @@ from panvox.compose.panels import Calls, Panels
 from panvox.compose.stack import Shared, Stack, identity_of
 from panvox.compose.watching import watched
 from panvox.curation import Rules
+from panvox.curation.constants import Constants
 from panvox.curation.weights import Weights
 from panvox.embedding import late_closer, late_embedder
 from panvox.engine import Member, Run, Turn
@@ -111,6 +112,7 @@ class Session:
         self._till = Till(settings, store, shared.estimates)
         self._stack = self._new_stack()
         self._panels: Panels | None = None
+        self._constants = Constants()
         self._looking_up = asyncio.Lock()
         self._looked_up = -math.inf
         self._found: Mapping[str, Probe] = {}
@@ -372,12 +374,16 @@ class Session:
         )
 
     async def rules(self, notes: Notes | None = None) -> Rules:
-        """What verdicts go by: what was learnt, what users told, and what was published."""
+        """What verdicts go by: what was learnt, what users told, and what was published.
+
+        Who gives the same text to every prompt is remembered as long as the session is open.
+        """
         return Rules(
             weights=await weights_in_force(self.store, await self._weights(notes or self.notes)),
             strength=published_strength,
             embedder=late_embedder(),
             closer=await asyncio.to_thread(late_closer),
+            constants=self._constants,
         )
 
     async def _weights(self, notes: Notes) -> Weights:

@@ -6,13 +6,14 @@ the whole in its place, one at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from panvox import whole_files
 from panvox.curation.expect import Expect
+from panvox.curation.preferences import Preferences
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.errors import PanvoxError, UsageError
 
@@ -25,6 +26,7 @@ _MOST_BYTES = 64 * 2**20
 class _Document(msgspec.Struct, frozen=True, kw_only=True):
     form: int
     tasks: dict[Expect, TaskWeights] = {}
+    preferences: Preferences | None = None
 
 
 def load_weights(path: Path) -> Weights:
@@ -53,32 +55,45 @@ def export_weights(weights: Weights, path: Path) -> None:
         raise PanvoxError(f"the weights cannot be written to {path}: {error.strerror}") from None
 
 
-def save_weights(path: Path, learnt: Mapping[Expect, TaskWeights]) -> Weights:
+def save_weights(path: Path, learnt: Weights) -> Weights:
     """Put what was learnt in the place of what was known at the same kinds of task; all that is kept now.
 
-    Raises `PanvoxError` where it cannot be written, `UsageError` where what is there cannot be used.
+    Preferences stay unless others were learnt. Raises `PanvoxError` where it cannot be written, `UsageError`
+    where what is there cannot be used.
     """
-    return _change(path, lambda known: {**known, **learnt})
+    return _change(
+        path,
+        lambda known: Weights(
+            tasks={**known.tasks, **learnt.tasks}, preferences=learnt.preferences or known.preferences
+        ),
+    )
 
 
 def reset_weights(path: Path, task: Expect | None = None) -> Weights:
-    """Forget one kind of task, or all of them, a damaged file included; what is kept now."""
+    """Forget one kind of task, or all of them, a damaged file included; what is kept now.
+
+    With texts go the preferences.
+    """
     if task is None:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise PanvoxError(f"{path} cannot be removed: {error.strerror}") from None
         return Weights()
-    return _change(path, lambda known: {kind: each for kind, each in known.items() if kind is not task})
+    return _change(
+        path,
+        lambda known: Weights(
+            tasks={kind: each for kind, each in known.tasks.items() if kind is not task},
+            preferences=None if task is Expect.TEXT else known.preferences,
+        ),
+    )
 
 
-def _change(
-    path: Path, change: Callable[[Mapping[Expect, TaskWeights]], Mapping[Expect, TaskWeights]]
-) -> Weights:
+def _change(path: Path, change: Callable[[Weights], Weights]) -> Weights:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_files.alone(path):
-            weights = Weights(tasks=change(load_weights(path).tasks))
+            weights = change(load_weights(path))
             whole_files.write(path, _encoded(weights))
     except OSError as error:
         raise PanvoxError(f"the weights cannot be kept in {path}: {error.strerror}") from None
@@ -86,7 +101,7 @@ def _change(
 
 
 def _encoded(weights: Weights) -> bytes:
-    document = _Document(form=FORM, tasks=dict(weights.tasks))
+    document = _Document(form=FORM, tasks=dict(weights.tasks), preferences=weights.preferences)
     return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"
 
 
@@ -104,4 +119,4 @@ def _decoded(data: bytes, path: Path) -> Weights:
                 raise UsageError(
                     f"{path}: the weight of {voter!r} at {task} is {weight}, less than nothing; {hint}"
                 )
-    return Weights(tasks=document.tasks)
+    return Weights(tasks=document.tasks, preferences=document.preferences)
