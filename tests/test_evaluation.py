@@ -243,6 +243,57 @@ def test_what_the_set_read_is_compared_with_our_groups_and_decides_nothing(tmp_p
     assert found.grouping == 0
 
 
+FOREIGN = {
+    "literal": ([1, {"a": "b"}], "It returns [1, {'a': 'b'}].", "[1, {'a': 'b'}]"),
+    "json": ({"x": 1, "y": [2]}, '```json\n{"y": [2], "x": 1}\n```', '{"x":1,"y":[2]}'),
+    "date": ("2024-03-01", "It was on 1 March 2024.", "2024-03-01"),
+    "mcq": ("B", "The answer is (B).", "B"),
+    "number": ("1200.5", "The answer is 1,200.50", "1200.5"),
+    "riddle": ("Paris", "The answer is Paris.", "paris"),
+}
+"""By kind of task, one of them unknown: the truth, what a model says, and what is written of it."""
+
+
+def foreign(folder: Path) -> Path:
+    """Kinds of every sort; every third prompt lacks its truth, and the first of all any answer."""
+    kinds = [kind for _ in range(4) for kind in FOREIGN]
+    return write_set(
+        folder,
+        prompts=[
+            {"prompt_id": f"{number}", "prompt": f"Question {number}?", "kind": kind}
+            | ({} if number % 3 == 0 else {"truth": FOREIGN[kind][0]})
+            for number, kind in enumerate(kinds)
+        ],
+        models=[{"model": name} for name in ("a", "b", "c", "rare", "never")],
+        responses=[
+            {"prompt_id": f"{number}", "model": name, "text": FOREIGN[kind][1]}
+            for number, kind in enumerate(kinds)
+            for name in ("a", "b", "c", "rare")
+            if number and (name != "rare" or number < 3)
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "plan", [Plan(), Plan(labels=25), Plan(pool=pools.parse("random:99")), Plan(stop="certain")], ids=str
+)
+def test_foreign_sets_are_decided_in_forms_that_readers_can_compare(tmp_path: Path, plan: Plan) -> None:
+    dataset = read(foreign(tmp_path))
+    decided, found = put_to_test(dataset, plan)
+    assert decided[0].line.answer is None
+    kinds = [question.kind for question in dataset.questions]
+    assert [each.line.answer for each in decided[1:]] == [FOREIGN[kind][2] for kind in kinds[1:]]
+    assert found.accuracy["panvox"].value == 1
+    assert found.accuracy["panvox"].prompts == 16
+
+
+def test_models_that_nobody_taught_anything_of_are_heard_all_the_same(tmp_path: Path) -> None:
+    teacher = read(one_strong(tmp_path / "teacher"))
+    decided, found = put_to_test(read(foreign(tmp_path / "measured")), learn_from=teacher)
+    assert decided[1].line.answer == FOREIGN["json"][2]
+    assert found.accuracy["panvox"].value == 1
+
+
 # --- free texts ------------------------------------------------------------------------------------
 
 
