@@ -26,7 +26,7 @@ SHORT_LIST = 10
 """Answers among which the best is chosen, and which a judge would compare."""
 
 SURE_LIST = 6
-"""The same where strengths were learnt from labels; chosen by cross-validation on half of recorded prompts."""
+"""The same where strengths were learnt from labels; by cross-validation on half of recorded prompts."""
 
 LATENCY = "latency"
 
