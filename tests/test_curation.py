@@ -198,10 +198,10 @@ def test_one_answer_is_the_best_and_no_consensus() -> None:
 
 
 def test_where_all_answers_differ_there_is_no_consensus_and_little_confidence() -> None:
-    verdict = judged(CAPITAL, [outcome(str(n), f"City {n}") for n in range(7)])
+    verdict = judged(CAPITAL, [outcome(str(n), f"City {n}") for n in range(12)])
     assert verdict.consensus is None
-    assert len(verdict.groups) == 7
-    assert len(verdict.top) == 5
+    assert len(verdict.groups) == 12
+    assert len(verdict.top) == 10
     assert verdict.best == verdict.top[0]
     assert verdict.confidence is not None
     assert verdict.confidence < 0.3

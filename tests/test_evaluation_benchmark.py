@@ -60,6 +60,20 @@ def test_every_set_of_a_folder_has_its_place_in_the_tables(tmp_path: Path) -> No
     assert "| texts, label ae1 | **panvox** |" in page
 
 
+def test_every_figure_with_a_goal_stands_beside_it(tmp_path: Path) -> None:
+    sums(tmp_path / "sums")
+    texts(tmp_path / "texts")
+    page = "\n".join(aggregation.sections(tmp_path, seeds=1, quick=False))
+    for goal in (aggregation.ALL, aggregation.HARM, aggregation.NO_LABELS, aggregation.CENTRAL):
+        assert f"| {goal} | " in page
+    assert "| adversarial picks | 0.0 | at most 0 | met |" in page
+    found = {aggregation.PICK: 71.9, aggregation.ERROR: 0.04}
+    assert list(aggregation.goals_table(found))[2:] == [
+        "| ae2 pick | 71.9 | at least 72 | missed |",
+        "| calibration error, mean | 0.040 | at most 0.05 | met |",
+    ]
+
+
 def test_copies_and_liars_are_models_of_their_own_that_answer_every_prompt(tmp_path: Path) -> None:
     dataset = read(sums(tmp_path / "sums"))
     ranked = ["strong", "weak-1", "weak-2", "weak-3", "mute"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from panvox.cli import app
 from panvox.curation.expect import Expect
+from panvox.curation.preferences import FEATURES, Preferences
 from panvox.curation.weights import Record, TaskWeights, Weights
 from panvox.errors import UsageError
 from panvox.evaluation.runs import lesson_of
@@ -23,7 +24,7 @@ from panvox.settings.places import weights_file
 from panvox.simulator import VirtualModel
 from tests.command import served
 from tests.fleets import SWIFT, oak
-from tests.recorded_sets import write_set, write_sums
+from tests.recorded_sets import free_texts, write_set, write_sums
 
 NUMBERS = TaskWeights(
     task=Expect.NUMBER,
@@ -69,12 +70,20 @@ tasks = st.builds(
 )
 
 
-@given(st.lists(tasks, max_size=3))
+preferences = st.builds(
+    Preferences,
+    labels=st.integers(0, 1000),
+    strengths=st.dictionaries(names, st.floats(0, 1), max_size=4),
+    worth=st.dictionaries(st.sampled_from(FEATURES), st.floats(-9, 9)),
+)
+
+
+@given(st.lists(tasks, max_size=3), st.none() | preferences)
 def test_what_is_written_is_read_again(
-    tmp_path_factory: pytest.TempPathFactory, known: list[TaskWeights]
+    tmp_path_factory: pytest.TempPathFactory, known: list[TaskWeights], liked: Preferences | None
 ) -> None:
     file = tmp_path_factory.mktemp("weights") / "weights.json"
-    weights = Weights(tasks={each.task: each for each in known})
+    weights = Weights(tasks={each.task: each for each in known}, preferences=liked)
     export_weights(weights, file)
     assert load_weights(file) == weights
 
@@ -82,8 +91,8 @@ def test_what_is_written_is_read_again(
 def test_what_is_learnt_replaces_its_own_kind_of_task_only(tmp_path: Path) -> None:
     file = tmp_path / "deep" / "weights.json"
     choices = TaskWeights(task=Expect.CHOICE, weights={"a": 2.0})
-    save_weights(file, {Expect.NUMBER: NUMBERS})
-    save_weights(file, {Expect.CHOICE: choices})
+    save_weights(file, Weights(tasks={Expect.NUMBER: NUMBERS}))
+    save_weights(file, Weights(tasks={Expect.CHOICE: choices}))
     assert load_weights(file).tasks == {Expect.NUMBER: NUMBERS, Expect.CHOICE: choices}
     assert reset_weights(file, Expect.NUMBER).tasks == {Expect.CHOICE: choices}
     assert reset_weights(file) == load_weights(file) == Weights()
@@ -98,6 +107,17 @@ def test_fields_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
     file = tmp_path / "weights.json"
     file.write_text(of_numbers('"weights": {"a": 1}, "later": [1]'))
     assert load_weights(file).tasks[Expect.NUMBER].weights == {"a": 1.0}
+
+
+def test_preferences_stay_until_others_are_learnt_and_go_with_the_texts(tmp_path: Path) -> None:
+    file = tmp_path / "weights.json"
+    liked = Preferences(strengths={"a": 0.7})
+    save_weights(file, Weights(tasks={Expect.TEXT: TaskWeights(task=Expect.TEXT)}, preferences=liked))
+    assert save_weights(file, Weights(tasks={Expect.NUMBER: NUMBERS})).preferences == liked
+    other = Preferences(strengths={"a": 0.2})
+    assert save_weights(file, Weights(preferences=other)).preferences == other
+    assert reset_weights(file, Expect.NUMBER).preferences == other
+    assert reset_weights(file, Expect.TEXT) == Weights()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +153,7 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path: Path, text: str, why:
     with pytest.raises(UsageError, match=f"weights.json.*{why}.*`panvox weights reset`"):
         load_weights(file)
     with pytest.raises(UsageError, match=why):
-        save_weights(file, {Expect.NUMBER: NUMBERS})
+        save_weights(file, Weights(tasks={Expect.NUMBER: NUMBERS}))
     assert file.read_text() == text
     assert reset_weights(file) == Weights()
 
@@ -169,13 +189,35 @@ def test_without_labels_agreement_is_learnt(tmp_path: Path, capsys: pytest.Captu
     assert re.search("agreement.* of 24 unlabelled prompts", capsys.readouterr().out)
 
 
+def test_what_tells_a_good_text_is_learnt_shown_and_carried_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("learn", free_texts(tmp_path / "set")) == 0
+    assert "learnt for text: labels of texts at 6 prompts; weights of 3 models" in capsys.readouterr().out
+    assert run("weights", "text") == 0
+    shown = capsys.readouterr().out
+    assert [line.split()[0] for line in shown.splitlines()[2:5]] == ["good", "fair", "plain"]
+    assert re.search(r"strength +\+1\.000\ncentrality +\+0\.200", shown)
+    assert run("weights", "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["feature"] for row in rows if "feature" in row] == ["strength", "centrality"]
+    file = tmp_path / "mine.json"
+    assert run("weights", "export", file) == 0
+    before = load_weights(weights_file())
+    assert before.preferences is not None
+    assert run("weights", "reset", "text") == 0
+    assert load_weights(weights_file()) == Weights()
+    assert run("weights", "import", file) == 0
+    assert load_weights(weights_file()) == before
+
+
 def test_the_kind_of_task_can_be_said(tmp_path: Path) -> None:
     assert run("learn", small_set(tmp_path / "set"), "--task", "short") == 0
     assert list(load_weights(weights_file()).tasks) == [Expect.SHORT]
 
 
 def test_weights_travel_from_one_place_to_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_weights(weights_file(), {Expect.NUMBER: NUMBERS})
+    save_weights(weights_file(), Weights(tasks={Expect.NUMBER: NUMBERS}))
     file = tmp_path / "mine.json"
     assert run("weights", "export", file) == 0
     assert run("weights", "reset") == 0

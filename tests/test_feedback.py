@@ -197,6 +197,11 @@ async def test_feedback_is_kept_with_its_run_and_moves_the_weights(session: panv
     assert stranger is None
 
 
+async def test_constant_texts_are_remembered_while_a_session_is_open(session: panvox.Session) -> None:
+    first, second = await session.rules(), await session.rules()
+    assert first.constants is second.constants is not None
+
+
 async def test_what_is_taken_back_moves_the_weights_back(session: panvox.Session) -> None:
     told = await session.feedback(RUN[:12], answer="Canberra")
     back = await session.feedback(RUN, undo=True)

@@ -50,7 +50,7 @@ def figures(known: TaskWeights) -> Iterator[float]:
     yield from (known.unseen, known.unseen_strength or 0.0, known.correlation)
     yield from (figure for term in known.curve for figure in (term.exponent, term.factor))
     if sure := known.calibration:
-        yield from (sure.scale, sure.low, sure.high, sure.shift, sure.none)
+        yield from (sure.scale, sure.slope, sure.share, sure.lead, sure.shift, sure.none)
 
 
 @pytest.mark.parametrize("labels", [True, False])

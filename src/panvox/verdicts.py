@@ -169,7 +169,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
       least two members gave it, else None.
     - `confidence` is the calibrated probability that the leading answer is right, None where nothing can be
       said; `calibrated` tells whether it was learnt from answers with known truth.
-    - `best` and `fastest` are member names, `top` up to five of the best, the best first.
+    - `best` and `fastest` are member names, `top` up to ten of the best, the best first.
     - `lineages` counts the different weights that answered, `effective` the independent votes that they are
       worth. `asked` never shrinks.
     - `method` names how votes were made, `basis` a sentence on what the weights rest on.

@@ -23,6 +23,7 @@ from panvox.errors import UsageError
 from panvox.evaluation import pools
 from panvox.evaluation.datasets import PREFERENCES, Dataset, read
 from panvox.evaluation.evaluate import Decided, Plan, Taught, decide, taught
+from panvox.evaluation.judging import ACCURACY
 from panvox.evaluation.metrics import Figure
 from panvox.evaluation.report import Report, report
 from panvox.evaluation.trials import Stop
@@ -62,8 +63,8 @@ class Options:
         Method,
         Parameter(
             metavar="METHOD",
-            help="How the answer is found: weighted, majority, multi-factor, medoid, or judge, for which one "
-            "stands in that prefers the better of two texts in 75 % of pairs.",
+            help="How the answer is found: weighted, majority, multi-factor, medoid, or judge: a simulated "
+            "one, that knows the labels and prefers the better of two texts in 75 % of pairs.",
         ),
     ] = Method.WEIGHTED
     expect: Annotated[
@@ -136,7 +137,9 @@ def evaluate(
         print(f"panvox: interrupted after {count}; the figures are of these", file=sys.stderr)
     if decided:
         unique = list({id(each): each for each in known.values()}.values())
-        _show(report(decided, unique, seed=plan.seed), measured, plan, teacher, json=options.json)
+        judge = ACCURACY if plan.method is Method.JUDGE else None
+        found = report(decided, unique, seed=plan.seed, judge=judge)
+        _show(found, measured, plan, teacher, json=options.json)
     return code
 
 
@@ -211,6 +214,10 @@ def _head(found: Report, dataset: Dataset, plan: Plan, teacher: Dataset | None) 
         yield f"learnt for {task}: {one_line(basis)}, from {where}"
     if not found.basis:
         yield "nothing was learnt"
+    if found.simulated_judge is not None:
+        known = f"the labels {plan.score}" if plan.score else "what is right"
+        pairs = percent(found.simulated_judge)
+        yield f"the judge is simulated: it knows {known}, and prefers the better text in {pairs} of pairs"
 
 
 def _foot(found: Report) -> Iterator[str]:

@@ -83,7 +83,7 @@ def learn(
             "answered in a way that can be compared"
         )
     file = weights_file(loaded.store.path)
-    save_weights(file, found.tasks)
+    save_weights(file, found)
     for kind_of, each in found.tasks.items():
         names = plural(len(each.weights), "model")
         print(f"learnt for {kind_of}: {one_line(each.basis)}; weights of {names}")

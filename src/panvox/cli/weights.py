@@ -17,6 +17,7 @@ from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.text import json_line, one_line
 from panvox.curation.expect import Expect
+from panvox.curation.preferences import Preferences
 from panvox.curation.weights import TaskWeights
 from panvox.errors import UsageError
 from panvox.evaluation.weights_file import (
@@ -56,6 +57,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """What one unit of a feature of a free text adds to its worth."""
+
+    task: str
+    feature: str
+    worth: float
+    source: str
+
+
 @app.default
 def weights(task: Task = None, /, *, json: Json = False, settings: SettingsFile = None) -> int:
     """Show what was learnt of models: how strong each is at a kind of task, and what its answer counts.
@@ -63,14 +73,17 @@ def weights(task: Task = None, /, *, json: Json = False, settings: SettingsFile 
     `panvox learn` learns it, `panvox ask` counts by it.
     """
     wanted = None if task is None else _kind(task)
-    known = load_weights(weights_file(load_settings(settings).store.path)).tasks
+    learnt = load_weights(weights_file(load_settings(settings).store.path))
+    known = learnt.tasks
     chosen = [each for kind, each in known.items() if wanted in {None, kind}]
     rows = [row for each in chosen for row in rows_of(each)]
+    features = list(features_of(learnt.preferences)) if wanted in {None, Expect.TEXT} else []
     if json:
-        for row in rows:
+        for row in (*rows, *features):
             print(json_line(row))
-    elif rows:
+    elif rows or features:
         _show(chosen)
+        _show_features(features)
     else:
         print(_nothing(task, known), file=sys.stderr)
     sys.stdout.flush()
@@ -104,7 +117,7 @@ def import_(
     if not file.is_file():
         raise UsageError(f"there is no file {file}")
     taken = load_weights(file)
-    save_weights(weights_file(load_settings(settings).store.path), taken.tasks)
+    save_weights(weights_file(load_settings(settings).store.path), taken)
     print(f"taken over: {', '.join(taken.tasks) or 'nothing, the file is empty'}", file=sys.stderr)
     return Exit.ANSWERED
 
@@ -134,6 +147,14 @@ def rows_of(known: TaskWeights) -> Iterator[Row]:
             asked=record.asked if record else None,
             source=known.method or known.basis,
         )
+
+
+def features_of(known: Preferences | None) -> Iterator[Feature]:
+    """The features of free texts that count, those that add most first."""
+    if known is None:
+        return
+    for name, worth in sorted(known.worth.items(), key=lambda item: -item[1]):
+        yield Feature(task=Expect.TEXT.value, feature=name, worth=worth, source=known.basis)
 
 
 def _kind(word: str) -> Expect:
@@ -172,6 +193,15 @@ def _show(chosen: list[TaskWeights]) -> None:
 
 def _weight(votes: float) -> str:
     return f"{votes:.3f}" if votes >= LEAST_SHOWN or not votes else f"<{LEAST_SHOWN}"
+
+
+_FEATURE_COLUMNS = (Column("feature of a text", least=20), Column("worth of one unit", right=True))
+
+
+def _show_features(features: list[Feature]) -> None:
+    if features:
+        print(flush=True)
+        table(_FEATURE_COLUMNS, [(one_line(each.feature), f"{each.worth:+.3f}") for each in features])
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -113,6 +113,7 @@ class Session:
         self._till = Till(settings, store, shared.estimates)
         self._stack = self._new_stack()
         self._panels: Panels | None = None
+        self._constants = Constants()
         self._looking_up = asyncio.Lock()
         self._looked_up = -math.inf
         self._found: Mapping[str, Probe] = {}
@@ -374,7 +375,10 @@ class Session:
         )
 
     async def rules(self, notes: Notes | None = None) -> Rules:
-        """What verdicts go by: what was learnt, what users told, and what was published."""
+        """What verdicts go by: what was learnt, what users told, and what was published.
+
+        Who gives the same text to every prompt is remembered as long as the session is open.
+        """
         return Rules(
             weights=await weights_in_force(self.store, await self._weights(notes or self.notes)),
             strength=published_strength,

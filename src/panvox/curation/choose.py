@@ -23,7 +23,10 @@ from panvox.curation.rules import Method
 from panvox.curation.style import Layout, layout
 
 SHORT_LIST = 10
-"""Answers among which the best is chosen."""
+"""Answers among which the best is chosen, and which a judge would compare."""
+
+SURE_LIST = 6
+"""The same where strengths were learnt from labels; by cross-validation on half of recorded prompts."""
 
 LATENCY = "latency"
 
@@ -114,14 +117,18 @@ class Choice:
     def ranked(self, among: Container[str] | None = None, *, pardoned: bool = False) -> tuple[str, ...]:
         """All names (those in `among`, where it is given), the best first.
 
-        First the short list by worth, then other fit candidates, then those that are not fit, then those
-        whose answer does not even vote; `pardoned`, failed checks are no matter, as all of them vote.
+        First the short list by worth (the strongest of it first, where strengths were learnt), then other fit
+        candidates, then those that are not fit, then those whose answer does not even vote; `pardoned`,
+        failed checks are no matter, as all of them vote.
         """
         fit, unfit = self._parted(among, pardoned=pardoned)
-        short = self._shortened(fit, SHORT_LIST)
-        chosen = set(short)
-        rest = [index for index in fit if index not in chosen]
-        order = (*self._by_worth(short), *self._by_worth(rest), *unfit)
+        learnt = self._method is not Method.MULTI_FACTOR and bool(self._preferences.labels)
+        order = list[int]()
+        for size in (SURE_LIST, SHORT_LIST) if learnt else (SHORT_LIST,):
+            short = [index for index in self._shortened(fit, size) if index not in order]
+            order += self._by_worth(short)
+        rest = [index for index in fit if index not in order]
+        order = [*order, *self._by_worth(rest), *unfit]
         return tuple(self._candidates[index].name for index in order)
 
     def short_list(self, n: int = SHORT_LIST, among: Container[str] | None = None) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ SHORTEST = 40
 _PART = 400
 """Characters at the beginning or the end of a longer text by which it is known again."""
 
-_KEPT = 512
+_KEPT = 128
 _QUESTIONS = 8
 _DIGITS = dict.fromkeys(range(ord("0"), ord("9") + 1))
 
@@ -21,7 +21,8 @@ class Constants:
 
     Texts count as the same where their first or their last 400 characters are equal but for digits, white
     space and the question itself: so a template with the question filled in, or with a random end, is
-    known again. For each model the last 512 digests are kept, each with eight questions at most.
+    known again. For each model the last 128 digests are kept, of 64 texts at least, each with eight questions
+    at most: some 60 kB.
     """
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from panvox.curation.centre import words
-from panvox.curation.choose import LATENCY, Choice, candidate, latency_factor, multi_factor
+from panvox.curation.choose import LATENCY, SHORT_LIST, Choice, candidate, latency_factor, multi_factor
 from panvox.curation.expect import Expect, asked, infer
 from panvox.curation.extract import Extract, read
 from panvox.curation.gathering import Gatherings, Landed
@@ -31,8 +31,8 @@ from panvox.verdicts import Filtered, Group, Outlook, Verdict
 EXCERPT = 120
 """Characters of a text that stand for it where no final answer could be read."""
 
-TOP = 5
-"""Members that a verdict names as the best ones."""
+TOP = SHORT_LIST
+"""Members that a verdict names as the best ones: those that a judge would compare."""
 
 NAMED = 40
 """Characters of an answer in a sentence."""
@@ -81,16 +81,21 @@ class Curator:
         )
         self._landed: list[tuple[Landed, int]] = []
         self._failed: list[Check | None] = []
+        self._pooled = rules.weights.pooled(self.kind)
         self._kept = Gatherings(self._tally())
         self._pardoned: tuple[frozenset[Check], Gatherings, int] = frozenset(), Gatherings(self._tally()), 0
-        self._choice = Choice(method=rules.method, preferences=rules.weights.preferences)
+        self._choice = Choice(
+            method=rules.method,
+            preferences=rules.weights.preferences if self.kind is Expect.TEXT else None,
+        )
         self.votes_asked = self._kept.tally.outlook(set(self._voters)).votes
 
     def _tally(self) -> Tally:
         rules, voters = self._rules, self._voters
         if rules.method is Method.MAJORITY:
             return Tally(voters)
-        return Tally(voters, rules.weights.of(self.kind), strength=self._published)
+        known = rules.weights.among(self.kind, voters, self._published)
+        return Tally(voters, known, strength=self._published)
 
     def _published(self, voter: str) -> float | None:
         member = self._voters.get(voter)
@@ -98,12 +103,15 @@ class Curator:
         return strength if strength is not None and 0 <= strength <= 1 else None
 
     def _strength(self, voter: str) -> float | None:
-        """What was learnt of a voter, else published."""
+        """What was learnt of a voter, else published, else what other kinds of task tell."""
         known = self._rules.weights.of(self.kind)
         if known and voter in known.strengths:
             return known.strengths[voter]
         published = self._published(voter)
-        return published if published is not None or known is None else known.unseen_strength
+        if published is not None:
+            return published
+        other = known if known and known.unseen_strength is not None else self._pooled
+        return other.strength(voter) if other else None
 
     # --- answers go in ---
 

@@ -9,6 +9,7 @@ import msgspec
 
 from panvox.curation.ballots import Heard
 from panvox.curation.expect import Expect
+from panvox.curation.preferences import Preferences
 from panvox.curation.weights import LEAST, Record, TaskWeights, Weights
 
 HALF_LIFE = 90 * 86_400.0
@@ -39,7 +40,15 @@ def heed(weights: Weights, heard: Sequence[Heard], now: float) -> Weights:
     tasks = dict(weights.tasks)
     for task, pieces in by_task.items():
         tasks[task] = _heeded(tasks.get(task) or TaskWeights(task=task), pieces, now)
-    return Weights(tasks=tasks)
+    return msgspec.structs.replace(weights, tasks=tasks, preferences=_moved(weights, tasks))
+
+
+def _moved(weights: Weights, tasks: dict[Expect, TaskWeights]) -> Preferences | None:
+    """Preferences with the strengths at free texts that feedback has moved."""
+    known, told = weights.preferences, tasks.get(Expect.TEXT)
+    if known is None or told is None or told is weights.tasks.get(Expect.TEXT):
+        return known
+    return msgspec.structs.replace(known, strengths={**known.strengths, **told.strengths})
 
 
 def _heeded(known: TaskWeights, pieces: Sequence[Heard], now: float) -> TaskWeights:

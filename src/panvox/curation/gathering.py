@@ -17,8 +17,8 @@ class Landed:
 
     `name` is the member that answered, `voter` the word for its weights, `quality` what its checks found.
     `shown` is the answer as people read it, or an excerpt where none could be read; `key` is its canonical
-    form, None without one, and `guessed` tells that the text does not mark it. `factor` is what is made of the
-    answer, `arrival` in seconds from the start of the turn.
+    form, None without one, and `guessed` tells that the text does not mark it. `factor` is what is made of
+    the answer, `arrival` in seconds from the start of the turn.
     """
 
     name: str

@@ -84,7 +84,8 @@ class Tally:
 
     `asked` are the voters (the words for their weights) from whom answers may come. Where nothing was learnt
     (`weights`), published `strength` (0 to 1) decides, the unknown taken for the median of the known; where
-    nothing was published either, each voter has one vote.
+    nothing was published either, each voter has one vote. Weights that come of feedback alone, without any
+    prompt to learn from, multiply these votes.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Tally:
         strength: Callable[[str], float | None] = nobody_knows,
     ) -> None:
         self._learnt = weights
-        self._published = {} if weights else _published(asked, strength)
+        self._published = {} if weights and weights.polls else _published(asked, strength)
         self._usual = median(self._published.values()) if self._published else None
         self._seat_of = {
             voter: circle[0] for circle in (weights.copies if weights else ()) for voter in circle
@@ -165,11 +166,10 @@ class Tally:
         return found
 
     def _weight(self, voter: str) -> float:
-        if self._learnt:
-            return self._learnt.weight(voter)
+        told = self._learnt.weight(voter) if self._learnt else 1.0
         if self._usual is None:
-            return 1.0
-        return float(self._published.get(voter, self._usual) ** PUBLISHED_EXPONENT)
+            return told
+        return float(told * self._published.get(voter, self._usual) ** PUBLISHED_EXPONENT)
 
     def votes(self, group: int) -> float:
         """What the answers in `group` count together."""
@@ -179,7 +179,8 @@ class Tally:
         """What each answer of `voter` counts, before what the method makes of it."""
         seat = self._seats[self._seat_of.get(voter, voter)]
         part = 1 / len(seat.answers[voter]) / len(seat.answers)
-        strength = self._learnt.strength(voter) if self._learnt else self._published.get(voter)
+        strength = self._learnt.strength(voter) if self._learnt else None
+        strength = self._published.get(voter) if strength is None else strength
         return Counted(weight=self.weight(voter) * part, strength=strength, part=part)
 
     @property
@@ -195,9 +196,10 @@ class Tally:
     @property
     def basis(self) -> str:
         """A sentence on what the weights rest on."""
-        if self._learnt:
-            return self._learnt.basis
-        return "one vote a lineage" if self._usual is None else "published strengths"
+        published = "one vote a lineage" if self._usual is None else "published strengths"
+        if not self._learnt:
+            return published
+        return self._learnt.basis if self._usual is None else f"{published} and {self._learnt.basis}"
 
     @property
     def leader(self) -> int | None:

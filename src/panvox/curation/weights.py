@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from statistics import fmean
 
 import msgspec
 
@@ -115,3 +116,72 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, task: Expect) -> TaskWeights | None:
         """What is known at tasks of this kind, if anything."""
         return self.tasks.get(task)
+
+    def among(
+        self, task: Expect, voters: Collection[str], published: Callable[[str], float | None]
+    ) -> TaskWeights | None:
+        """What counts when `voters` answer; None where their published strengths say more, or nothing does.
+
+        What was learnt of this kind counts where it names half of them, or a quarter of them and more than
+        have a published strength. Where nothing was learnt of it, what other kinds tell (see `pooled`) counts
+        under the second condition: who leads at one kind may follow at another, and published results are of
+        many. What users told moves either.
+        """
+        known = self.of(task)
+        if known is not None and known.polls:
+            half = 2 * sum(voter in known.weights for voter in voters) >= len(voters)
+            return known if half or _names(known, voters, published) else None
+        other = self.pooled(task)
+        if other is None or not _names(other, voters, published):
+            return known
+        return _together(other, known) if known else other
+
+    def pooled(self, task: Expect) -> TaskWeights | None:
+        """What other kinds of task with right answers tell of this one; None where nothing was learnt of any.
+
+        Weights and strengths are the means over the kinds that name a voter; free texts, of which judges
+        prefer some, tell nothing of who is right. Copies are those of the kind with most prompts.
+        """
+        kinds = [each for kind, each in self.tasks.items() if kind not in {task, Expect.TEXT} and each.polls]
+        if not kinds:
+            return None
+        voters = dict.fromkeys(voter for each in kinds for voter in each.weights)
+        most = max(kinds, key=lambda each: each.polls)
+        told = [each.unseen_strength for each in kinds if each.unseen_strength is not None]
+        return TaskWeights(
+            task=task,
+            basis=f"what was learnt for {', '.join(sorted(each.task.value for each in kinds))}",
+            method="pooled",
+            weights={
+                voter: fmean(each.weights[voter] for each in kinds if voter in each.weights)
+                for voter in voters
+            },
+            strengths={
+                voter: fmean(found)
+                for voter in voters
+                if (found := [each.strengths[voter] for each in kinds if voter in each.strengths])
+            },
+            unseen=fmean(each.unseen for each in kinds),
+            unseen_strength=fmean(told) if told else None,
+            copies=most.copies,
+            correlation=most.correlation,
+            polls=sum(each.polls for each in kinds),
+        )
+
+
+def _names(known: TaskWeights, voters: Collection[str], published: Callable[[str], float | None]) -> bool:
+    """Whether a quarter of the voters are named, and more of them than have a published strength."""
+    named = sum(voter in known.weights for voter in voters)
+    return 4 * named >= len(voters) and named > sum(published(voter) is not None for voter in voters)
+
+
+def _together(other: TaskWeights, told: TaskWeights) -> TaskWeights:
+    """What other kinds tell, moved by what users told of this one."""
+    voters = {**other.weights, **told.weights}
+    return msgspec.structs.replace(
+        other,
+        basis=f"{other.basis} and {told.basis}",
+        weights={voter: other.weight(voter) * told.weight(voter) for voter in voters},
+        strengths={**other.strengths, **told.strengths},
+        heard=told.heard,
+    )

@@ -14,11 +14,14 @@ import msgspec
 
 from panvox.curation import Expect, Method, Rules
 from panvox.curation.ballots import Poll
+from panvox.curation.choose import candidate, labelled
+from panvox.curation.constants import Constants
 from panvox.curation.curate import lineage_of
+from panvox.curation.injection import sign_of_injection
 from panvox.curation.weights import Weights
 from panvox.errors import UsageError
 from panvox.evaluation import pools, scoring
-from panvox.evaluation.datasets import Dataset, Question, folds
+from panvox.evaluation.datasets import Dataset, Question, Response, folds
 from panvox.evaluation.judging import judged
 from panvox.evaluation.learning import Lesson, ranked, weights_from, with_labels
 from panvox.evaluation.published import published
@@ -87,28 +90,48 @@ class Taught:
 def lessons_of(dataset: Dataset, plan: Plan, progress: Progress = silent) -> list[Lesson]:
     """What every prompt of a set teaches, heard with one vote a lineage and no strengths.
 
-    Where texts have labels, these teach, and the texts need not be heard.
+    Where texts have labels, these teach, and the texts need not be heard. A text that speaks to its judge
+    teaches nothing, whatever its label; that a model is known to game the judge is not looked at.
     """
     score = plan.score or next(iter(dataset.prefers), None)
     found = []
     for number, question in enumerate(dataset.questions, 1):
         said = scoring.labelled(dataset.said_to(question), score, None)
         identities = {each.model: dataset.models[each.model].identity for each in said}
+        voters = {model: lineage_of(member) for model, member in identities.items()}
         labels = scoring.scores(said, None, score)
-        trial = None
-        if not labels:
+        if labels:
+            lesson = _of_labels(question, said, labels, voters, plan)
+        else:
             heard = [(identities[each.model], each) for each in said]
             trial = hear(question, heard, rules_for(_PLAIN, question, plan.expect), seed=plan.seed)
-        voters = {model: lineage_of(member) for model, member in identities.items()}
-        found.append(
-            Lesson(
-                poll=trial.poll() if trial else _silent_poll(question, voters, plan),
-                scores=labels or scoring.scores(said, trial, None),
-                voters=voters,
-            )
-        )
+            lesson = Lesson(poll=trial.poll(), scores=scoring.scores(said, trial, None), voters=voters)
+        found.append(lesson)
         progress("learning", number, len(dataset.questions))
     return found
+
+
+def _of_labels(
+    question: Question,
+    said: Sequence[Response],
+    labels: Mapping[str, float],
+    voters: Mapping[str, str],
+    plan: Plan,
+) -> Lesson:
+    texts = [candidate(each.model, each.text, voter=voters[each.model]) for each in said if each.text]
+    words = {each.name: each.words for each in texts}
+    honest = {
+        each.model: labels[each.model]
+        for each in said
+        if each.model in labels
+        and not sign_of_injection(each.text or "", question.prompt, words.get(each.model))
+    }
+    return Lesson(
+        poll=_silent_poll(question, voters, plan),
+        scores=honest,
+        voters=voters,
+        texts=labelled(texts, honest),
+    )
 
 
 def _silent_poll(question: Question, voters: Mapping[str, str], plan: Plan) -> Poll:
@@ -181,11 +204,15 @@ def taught(
 def decide(
     dataset: Dataset, plan: Plan, known: Mapping[str, Taught], progress: Progress = silent
 ) -> Iterator[Decided]:
-    """Each prompt of a set in turn, decided by what is `known` for it."""
+    """Each prompt of a set in turn, decided by what is `known` for it.
+
+    Which model gives the same text to every prompt is noticed as a session would notice it: prompt by prompt.
+    """
+    constants = Constants()
     strength = published(dataset.models, plan.score or "ae2")
     for number, question in enumerate(dataset.questions, 1):
         by = known[question.prompt_id]
-        rules = Rules(method=plan.method, weights=by.weights, strength=strength)
+        rules = Rules(method=plan.method, weights=by.weights, strength=strength, constants=constants)
         yield _decided(dataset, question, by, rules, plan)
         progress("deciding", number, len(dataset.questions))
 

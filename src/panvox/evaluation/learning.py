@@ -1,6 +1,6 @@
-"""What a set teaches: polls for the weights, scores for the order of the models.
+"""What a set teaches: polls for weights, labelled texts for preferences, scores for the order of the models.
 
-Polls go to the learner of `panvox.curation`; what labels say of free texts is counted here.
+The learners are those of `panvox.curation`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,9 @@ import msgspec
 from panvox.curation import Expect
 from panvox.curation.ballots import Poll
 from panvox.curation.learn import learn
-from panvox.curation.weights import Record, TaskWeights, Weights
+from panvox.curation.preferences import Labelled, Preferences, learn_preferences
+from panvox.curation.weights import LEAST, PUBLISHED_EXPONENT, Record, TaskWeights, Weights
 from panvox.evaluation.datasets import hashed
-
-SHARPNESS = 4
-"""The power to which strengths are raised: accuracies lie close together, and twice as many wrong answers
-are more than half as good."""
 
 Prior = Callable[[str], float | None]
 """The published strength of a voter (0 to 1), None where nobody measured it."""
@@ -31,12 +28,14 @@ class Lesson:
     """A prompt to learn from.
 
     `scores` tells by model how good its answer was, where that is known: 1 or 0 for right or wrong, the label
-    for a free text. `voters` tells whose weights each of these models has.
+    for a free text. `voters` tells whose weights each of these models has. `texts` are the texts that have
+    labels, in the form that preferences are learnt from.
     """
 
     poll: Poll
     scores: Mapping[str, float]
     voters: Mapping[str, str]
+    texts: Labelled | None = None
 
     @property
     def labelled(self) -> bool:
@@ -45,7 +44,7 @@ class Lesson:
 
     def unlabelled(self) -> Lesson:
         """The same, with what was right forgotten."""
-        return replace(self, poll=msgspec.structs.replace(self.poll, truth=None), scores={})
+        return replace(self, poll=msgspec.structs.replace(self.poll, truth=None), scores={}, texts=None)
 
 
 def with_labels(lessons: Sequence[Lesson], count: int | None, *, seed: int) -> list[Lesson]:
@@ -58,86 +57,95 @@ def with_labels(lessons: Sequence[Lesson], count: int | None, *, seed: int) -> l
 
 
 def weights_from(lessons: Iterable[Lesson], prior: Prior) -> Weights:
-    """What they teach, by kind of task."""
+    """What they teach, by kind of task; and of texts with labels, what tells a good one."""
     by_task: dict[Expect, list[Lesson]] = defaultdict(list)
     for lesson in lessons:
         by_task[lesson.poll.task].append(lesson)
-    found = {task: _of_task(task, each, prior) for task, each in by_task.items()}
-    return Weights(tasks={task: weights for task, weights in found.items() if weights is not None})
+    found = {task: _of_task(each, prior) for task, each in by_task.items()}
+    tasks = {task: weights for task, weights in found.items() if weights is not None}
+    texts = [
+        (lesson, lesson.texts) for each in by_task.values() for lesson in each if lesson.texts is not None
+    ]
+    if not texts:
+        return Weights(tasks=tasks)
+    preferences = learn_preferences([labelled for _, labelled in texts], prior=prior)
+    votes = _votes_of_texts([lesson for lesson, _ in texts], preferences)
+    return Weights(tasks={**tasks, Expect.TEXT: votes}, preferences=preferences)
 
 
-def _of_task(task: Expect, lessons: Sequence[Lesson], prior: Prior) -> TaskWeights | None:
+def _of_task(lessons: Sequence[Lesson], prior: Prior) -> TaskWeights | None:
+    """The weights of one kind of task; None where there is nothing that could be compared."""
     polls = [lesson.poll for lesson in lessons]
     if any(poll.truth is not None for poll in polls):
         return learn(polls, labels=True, prior=prior)
-    preferred = [lesson for lesson in lessons if lesson.labelled]
-    if preferred:
-        return from_preferences(task, preferred)
-    if task is not Expect.TEXT and any(poll.ballots for poll in polls):
+    if polls[0].task is not Expect.TEXT and any(poll.ballots for poll in polls):
         return learn(polls, labels=False, prior=prior)
     return None
 
 
-def from_preferences(task: Expect, lessons: Sequence[Lesson]) -> TaskWeights:
-    """Weights for free texts: the mean label of each voter's texts, to the same power."""
+def _votes_of_texts(lessons: Sequence[Lesson], preferences: Preferences) -> TaskWeights:
+    """Votes of texts that mean the same: the strengths by labels, to the power that published ones have."""
     seen: dict[str, list[float]] = defaultdict(list)
     for lesson in lessons:
         for model, label in lesson.scores.items():
             seen[lesson.voters[model]].append(label)
-    basis = f"labels of texts at {len(lessons)} prompts"
-    count = len(lessons)
-    return _weighed(task, seen, _unknown, method="labels", basis=basis, labels=count, polls=count)
-
-
-def _weighed(
-    task: Expect,
-    seen: Mapping[str, Sequence[float]],
-    prior: Prior,
-    *,
-    method: str,
-    basis: str,
-    labels: int,
-    polls: int,
-) -> TaskWeights:
-    strengths = _drawn_in(seen, prior)
+    strengths = preferences.strengths
+    weights = {voter: max(LEAST, each) ** PUBLISHED_EXPONENT for voter, each in strengths.items()}
+    weak = sorted(strengths.values())[: (len(strengths) + 1) // 2]
     return TaskWeights(
-        task=task,
-        basis=basis,
-        method=method,
-        weights={voter: max(0.01, strength) ** SHARPNESS for voter, strength in strengths.items()},
-        strengths=strengths,
-        records={voter: Record(sum(scores), len(scores)) for voter, scores in seen.items()},
-        labels=labels,
-        polls=polls,
+        task=Expect.TEXT,
+        basis=preferences.basis,
+        method="labels",
+        weights=weights,
+        strengths=dict(strengths),
+        records={voter: Record(sum(labels), len(labels)) for voter, labels in seen.items()},
+        unseen=max(LEAST, fmean(weak)) ** PUBLISHED_EXPONENT if weak else 1.0,
+        unseen_strength=fmean(weak) if weak else None,
+        labels=preferences.labels,
+        polls=preferences.labels,
     )
-
-
-def _unknown(voter: str) -> float | None:
-    """The published strength of nobody."""
-    return None
 
 
 def ranked(lessons: Sequence[Lesson], models: Mapping[str, str], prior: Prior) -> list[str]:
     """`models` (each with its voter), the strongest first.
 
-    By their scores where there are any, else by published strength, else by how often others agree with
-    them; those of whom nothing is known come last, in the order in which they were given.
+    By their scores where there are any (those of the same weights under another name will do), else by
+    published strength, else by how often others agree with them. Those of whom nothing is known come last,
+    in the order in which they were given.
     """
-    seen: dict[str, list[float]] = defaultdict(list)
-    for lesson in lessons:
-        for model, score in lesson.scores.items():
-            seen[model].append(score)
-    strength: Mapping[str, float] = _drawn_in(seen, _unknown)
+    by_score, by_weights = _by_scores(lessons)
+    strength = {
+        model: value
+        for model, voter in models.items()
+        if (value := by_score.get(model, by_weights.get(voter))) is not None
+    }
     if not strength:
         said = {model: prior(voter) for model, voter in models.items()}
         strength = {model: value for model, value in said.items() if value is not None}
     if not strength:
-        agreement: dict[str, list[float]] = defaultdict(list)
-        for lesson in lessons:
-            for voter, score in _agreement(lesson.poll).items():
-                agreement[voter].append(score)
-        strength = {model: fmean(agreement[voter]) for model, voter in models.items() if voter in agreement}
+        agreed = _agreements(lessons)
+        strength = {model: agreed[voter] for model, voter in models.items() if voter in agreed}
     return sorted(models, key=lambda model: -strength.get(model, float("-inf")))
+
+
+def _by_scores(lessons: Sequence[Lesson]) -> tuple[dict[str, float], dict[str, float]]:
+    """The mean scores by model, and by voter, drawn in."""
+    models: dict[str, list[float]] = defaultdict(list)
+    voters: dict[str, list[float]] = defaultdict(list)
+    for lesson in lessons:
+        for model, score in lesson.scores.items():
+            models[model].append(score)
+            voters[lesson.voters[model]].append(score)
+    return _drawn_in(models), _drawn_in(voters)
+
+
+def _agreements(lessons: Sequence[Lesson]) -> dict[str, float]:
+    """By voter, how often others agree with it on average."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for lesson in lessons:
+        for voter, score in _agreement(lesson.poll).items():
+            found[voter].append(score)
+    return {voter: fmean(scores) for voter, scores in found.items()}
 
 
 def _agreement(poll: Poll) -> dict[str, float]:
@@ -163,13 +171,9 @@ def _ballots(poll: Poll) -> dict[str, list[str]]:
     return dict(found)
 
 
-def _drawn_in(seen: Mapping[str, Sequence[float]], prior: Prior) -> dict[str, float]:
-    """Means, drawn towards the prior, else the mean of all, by two prompts' worth."""
+def _drawn_in(seen: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Means, drawn towards the mean of all by two prompts' worth."""
     if not seen:
         return {}
     middle = fmean(fmean(scores) for scores in seen.values())
-    drawn = {}
-    for name, scores in seen.items():
-        known = prior(name)
-        drawn[name] = (sum(scores) + 2 * (middle if known is None else known)) / (len(scores) + 2)
-    return drawn
+    return {name: (sum(scores) + 2 * middle) / (len(scores) + 2) for name, scores in seen.items()}

@@ -23,6 +23,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `calibration_error` is the expected one in ten bins of equal mass, over prompts with a confidence.
     - `grouping` is the mean adjusted Rand index; `waited` the mean share of answers that were waited for, and
       `changed` how many answers would have been right had all been heard less those that were.
+    - `simulated_judge` is the share of pairs in which a judge that knows the labels was right, None without.
     - `single` is the best single model, `basis` what was learnt for each kind of task.
     """
 
@@ -41,10 +42,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waited: float | None = None
     changed: int | None = None
     adversarial_picks: int | None = None
+    simulated_judge: float | None = None
 
 
-def report(decided: Sequence[Decided], known: Sequence[Taught], *, seed: int = 0) -> Report:
-    """The figures of what was decided by what is `known`."""
+def report(
+    decided: Sequence[Decided], known: Sequence[Taught], *, seed: int = 0, judge: float | None = None
+) -> Report:
+    """The figures of what was decided by what is `known`, with a simulated `judge` of that accuracy."""
     closed = [each.closed for each in decided if each.closed is not None]
     preferred = [each.preferred for each in decided if each.preferred is not None]
     sure = [each for each in decided if each.closed is not None and each.line.confidence is not None]
@@ -65,6 +69,7 @@ def report(decided: Sequence[Decided], known: Sequence[Taught], *, seed: int = 0
         grouping=fmean(grouped) if grouped else None,
         waited=fmean(shares) if shares else None,
         changed=sum(each.unstopped - each.ours for each in closed) if closed else None,
+        simulated_judge=judge,
         adversarial_picks=sum(each.adversarial for each in preferred) if preferred else None,
     )
 
