@@ -95,7 +95,6 @@ class Session:
         self.keeping = keeping
         self.cache = shared.cache
         self.notes = notes
-        self._constants = Constants()
         self._shared = shared
         self._transport = transport
         self._local = local
