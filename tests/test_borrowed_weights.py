@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from panvox.curation import Curator, Rules
 from panvox.curation.ballots import Heard
+from panvox.curation.choice.preferences import Preferences
 from panvox.curation.expect import Expect
-from panvox.curation.feedback import heed
-from panvox.curation.preferences import Preferences
+from panvox.curation.learning.feedback import heed
 from panvox.curation.tally import Tally
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.messages import Identity

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.curation.centre import Centre, most_central, words
-from panvox.curation.choose import (
+from panvox.curation.checks.constants import Constants
+from panvox.curation.checks.quality import inspect
+from panvox.curation.choice.centre import Centre, most_central, words
+from panvox.curation.choice.choose import (
     MULTI_FACTOR,
     Candidate,
     Choice,
@@ -24,12 +26,10 @@ from panvox.curation.choose import (
     rank,
     short_list,
 )
-from panvox.curation.constants import Constants
+from panvox.curation.choice.preferences import Labelled, Preferences, learn_preferences
+from panvox.curation.choice.style import Layout, layout
 from panvox.curation.expect import Expect
-from panvox.curation.preferences import Labelled, Preferences, learn_preferences
-from panvox.curation.quality import inspect
 from panvox.curation.rules import Method
-from panvox.curation.style import Layout, layout
 from tests.test_quality import CONSTANT, HOSTILE, rows_of
 
 QUESTION = "How does one bake good bread at home?"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panvox.curation import Curator, Expect, Method, Rules
-from panvox.curation.centre import most_central, words
+from panvox.curation.checks.quality import Quality
+from panvox.curation.choice.centre import most_central, words
 from panvox.curation.gathering import Gatherings, Landed
-from panvox.curation.quality import Quality
 from panvox.curation.tally import Tally
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.messages import Answer, Finish, Identity, Outcome, State, ToolCall

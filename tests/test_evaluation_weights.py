@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panvox.cli import app
+from panvox.curation.choice.preferences import FEATURES, Preferences
 from panvox.curation.expect import Expect
-from panvox.curation.preferences import FEATURES, Preferences
 from panvox.curation.weights import Record, TaskWeights, Weights
 from panvox.errors import UsageError
 from panvox.evaluation.runs import lesson_of

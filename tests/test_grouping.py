@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from panvox.curation.claims import EXCERPT, claim_of, plain, question_of
-from panvox.curation.contradiction import Opposed, compare
 from panvox.curation.extract import Extract, canonical
 from panvox.curation.grouping import CLOSEST, Grouping, Merge
-from panvox.curation.similarity import Rows, Words
+from panvox.curation.meaning.claims import EXCERPT, claim_of, plain, question_of
+from panvox.curation.meaning.contradiction import Opposed, compare
+from panvox.curation.meaning.similarity import Rows, Words
 from panvox.embedding import ContextualEmbedder, HashedEmbedder, StaticEmbedder
 from panvox.messages import ToolCall
 from panvox.protocols import Embedder

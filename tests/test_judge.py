@@ -16,8 +16,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.curation.fencing import MASKED, fences, nameless, readable
-from panvox.curation.judge import (
+from panvox.curation.judging.fencing import MASKED, fences, nameless, readable
+from panvox.curation.judging.judge import (
     PROTECTED,
     Ruling,
     Sheet,
@@ -27,8 +27,8 @@ from panvox.curation.judge import (
     ruling,
     sheet,
 )
-from panvox.curation.replies import objects, quoted
-from panvox.curation.tournament import Entrant, Finding, Judge, Pairing, Tournament
+from panvox.curation.judging.replies import objects, quoted
+from panvox.curation.judging.tournament import Entrant, Finding, Judge, Pairing, Tournament
 from panvox.messages import Answer, Identity, Outcome, State
 from panvox.simulator.chance import seeded
 from panvox.verdicts import Group, Verdict

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from msgspec.structs import replace
 
-from panvox.curation.synthesis import Room
+from panvox.curation.judging.synthesis import Room
 from panvox.engine import Member
 from panvox.engine.judging import AT_ONCE, TAG, Hearing, judge, synthesise
 from panvox.errors import Overloaded

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from panvox.curation.ballots import Ballot, Heard, Poll
 from panvox.curation.expect import Expect
-from panvox.curation.feedback import HALF_LIFE, heed
-from panvox.curation.learn import learn, learn_all
+from panvox.curation.learning.feedback import HALF_LIFE, heed
+from panvox.curation.learning.learn import learn, learn_all
 from panvox.curation.tally import Tally
 from panvox.curation.weights import TaskWeights, Weights
 

@@ -9,7 +9,7 @@ import pytest
 
 from panvox.curation import Curator, Expect, Rules
 from panvox.curation.ballots import Ballot, Poll
-from panvox.curation.learn import learn
+from panvox.curation.learning.learn import learn
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.messages import Answer, Identity, Outcome, State
 

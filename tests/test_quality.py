@@ -15,15 +15,15 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.curation.centre import words
-from panvox.curation.constants import Constants
+from panvox.curation.checks.constants import Constants
+from panvox.curation.checks.factors import DEFAULTS, NAMES, Factors, learn_factors
+from panvox.curation.checks.injection import sign_of_injection
+from panvox.curation.checks.language import asked_for, is_wrong_language, language
+from panvox.curation.checks.loops import share_repeated
+from panvox.curation.checks.quality import Check, inspect, length_factor, pardoned
+from panvox.curation.checks.refusals import is_refusal
+from panvox.curation.choice.centre import words
 from panvox.curation.expect import Expect
-from panvox.curation.factors import DEFAULTS, NAMES, Factors, learn_factors
-from panvox.curation.injection import sign_of_injection
-from panvox.curation.language import asked_for, is_wrong_language, language
-from panvox.curation.loops import share_repeated
-from panvox.curation.quality import Check, inspect, length_factor, pardoned
-from panvox.curation.refusals import is_refusal
 from panvox.messages import Finish
 
 TREES = "Which trees grow well in the shade of a small garden with heavy clay, and how are they cared for?"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from panvox.compose.keeping import similar_prompts
 from panvox.compose.similar import SYNONYM, SemanticCache
-from panvox.curation.prompts import ask_the_same
-from panvox.curation.similarity import Words
+from panvox.curation.meaning.prompts import ask_the_same
+from panvox.curation.meaning.similarity import Words
 from panvox.embedding import StaticEmbedder
 from panvox.engine import Member, Run
 from panvox.messages import (

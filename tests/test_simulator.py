@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panvox.curation.judge import Ruling, ruling, sheet
-from panvox.curation.synthesis import Room, prompt_for
+from panvox.curation.judging.judge import Ruling, ruling, sheet
+from panvox.curation.judging.synthesis import Room, prompt_for
 from panvox.errors import UsageError
 from panvox.settings import load
 from panvox.simulator import (

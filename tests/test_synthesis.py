@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panvox.curation.content import content
-from panvox.curation.synthesis import (
+from panvox.curation.judging.content import content
+from panvox.curation.judging.synthesis import (
     SENTENCE_CHARACTERS,
     Draft,
     Room,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from panvox.cli.figures import money, percent, plural
 from panvox.cli.text import clean, one_line, shorten
-from panvox.curation.synthesis import marker
+from panvox.curation.judging.synthesis import marker
 from panvox.verdicts import Judgement, Sentence, Synthesis, Verdict
 
 DISSENT_SHOWN = 6

@@ -16,8 +16,8 @@ from panvox.cli.figures import percent, plural
 from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.text import json_line, one_line
+from panvox.curation.choice.preferences import Preferences
 from panvox.curation.expect import Expect
-from panvox.curation.preferences import Preferences
 from panvox.curation.weights import TaskWeights
 from panvox.errors import UsageError
 from panvox.evaluation.weights_file import (

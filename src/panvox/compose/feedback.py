@@ -16,8 +16,8 @@ import msgspec
 from panvox.curation import Curator, Expect
 from panvox.curation.ballots import Heard
 from panvox.curation.curate import lineage_of
-from panvox.curation.feedback import heed
 from panvox.curation.hearing import Kind, judged, task_of
+from panvox.curation.learning.feedback import heed
 from panvox.curation.weights import Weights
 from panvox.errors import StoreError, UsageError
 from panvox.messages import Outcome

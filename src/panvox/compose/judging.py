@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from panvox.catalog.entries import LOCAL, Entry
-from panvox.curation.judge import trust
-from panvox.curation.synthesis import Room
+from panvox.curation.judging.judge import trust
+from panvox.curation.judging.synthesis import Room
 from panvox.engine import Member, Turn
 from panvox.engine.judging import Hearing, judge, synthesise
 from panvox.errors import SelectionError

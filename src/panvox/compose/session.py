@@ -42,7 +42,7 @@ from panvox.compose.panels import Calls, Panels
 from panvox.compose.stack import Shared, Stack, identity_of
 from panvox.compose.watching import watched
 from panvox.curation import Rules
-from panvox.curation.constants import Constants
+from panvox.curation.checks.constants import Constants
 from panvox.curation.weights import Weights
 from panvox.embedding import late_closer, late_embedder
 from panvox.engine import Member, Run, Turn

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from panvox.curation.prompts import ask_the_same
+from panvox.curation.meaning.prompts import ask_the_same
 from panvox.embedding import default_embedder
 from panvox.protocols import Embedder, Similar
 from panvox.store import AnswerCache
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a tenth of a second, loaded in a thread with the embedder
     import numpy as np
     from numpy.typing import NDArray
 
-    from panvox.curation.similarity import Words
+    from panvox.curation.meaning.similarity import Words
 
 _LOOKED_AT = 5
 """Near prompts that are compared word by word."""
@@ -75,7 +75,7 @@ class SemanticCache:
             return embedder, words, self._vectors[prompt]
 
     def _ready(self) -> tuple[Embedder, Words]:
-        from panvox.curation.similarity import Words  # noqa: PLC0415 - imports numpy, in this thread
+        from panvox.curation.meaning.similarity import Words  # noqa: PLC0415 - imports numpy, in this thread
 
         embedder = self._load()
         return embedder, Words(embedder, synonym=SYNONYM)

@@ -1,8 +1,8 @@
 """From answers to one answer: extract the final answer, judge its quality, group equal ones, count votes.
 
-    expect ─► extract ─► quality ─► grouping ─► tally ─► verdict
-                                                  ▲
-    ballots ─► (learn) ─► weights ────────────────┘
+    expect ─► extract ─► checks ─► grouping ─► tally ─► verdict
+                                   meaning       ▲        └─► choice (best, top)  judging (asked for)
+    ballots ─► learning ─► weights ──────────────┘
 
 Pure: texts in, values out; nothing here waits, reads or writes. The names are loaded when they are first
 used: a command that only has to know the kinds of answers does not compile the patterns that read them.

@@ -15,15 +15,15 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from panvox.curation.centre import words
-from panvox.curation.choose import LATENCY, SHORT_LIST, Choice, candidate, latency_factor, multi_factor
+from panvox.curation.checks.quality import Check, Quality, inspect, pardoned
+from panvox.curation.checks.stated import stated_confidence
+from panvox.curation.choice.centre import words
+from panvox.curation.choice.choose import LATENCY, SHORT_LIST, Choice, candidate, latency_factor, multi_factor
 from panvox.curation.expect import Expect, asked, infer
 from panvox.curation.extract import Extract, read
 from panvox.curation.gathering import Gatherings, Landed
 from panvox.curation.grouping import Grouping
-from panvox.curation.quality import Check, Quality, inspect, pardoned
 from panvox.curation.rules import Method, Rules
-from panvox.curation.stated import stated_confidence
 from panvox.curation.tally import Tally
 from panvox.messages import Identity, Outcome, State
 from panvox.verdicts import Filtered, Group, Outlook, Verdict

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from panvox.curation.quality import Quality
+from panvox.curation.checks.quality import Quality
 from panvox.curation.tally import Tally
 from panvox.verdicts import Group, Vote
 

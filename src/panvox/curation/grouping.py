@@ -15,15 +15,15 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from panvox.curation import claims, contradiction
-from panvox.curation.claims import Claim, answer_in, claim_of, question_of
-from panvox.curation.contradiction import compare, same_answer
 from panvox.curation.extract import Extract
+from panvox.curation.meaning import claims, contradiction
+from panvox.curation.meaning.claims import Claim, answer_in, claim_of, question_of
+from panvox.curation.meaning.contradiction import compare, same_answer
 from panvox.messages import ToolCall
 from panvox.protocols import Embedder
 
 if TYPE_CHECKING:  # numpy is imported with the first text that has no key
-    from panvox.curation.similarity import Rows, Words
+    from panvox.curation.meaning.similarity import Rows, Words
 
 SHORT = 600
 """Characters up to which a text is compared by what it claims."""
@@ -166,7 +166,7 @@ class Grouping:
 
     def _numeric(self, embedder: Embedder) -> tuple[Rows, Words]:
         if self._rows is None or self._words is None:
-            from panvox.curation.similarity import Rows, Words  # noqa: PLC0415 - imports numpy
+            from panvox.curation.meaning.similarity import Rows, Words  # noqa: PLC0415 - imports numpy
 
             self._rows, self._words = Rows(), Words(embedder)
         return self._rows, self._words

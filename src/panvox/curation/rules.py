@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 
-from panvox.curation.constants import Constants
+from panvox.curation.checks.constants import Constants
 from panvox.curation.expect import Expect
 from panvox.curation.weights import Weights
 from panvox.errors import UsageError

@@ -8,8 +8,8 @@ from statistics import fmean
 
 import msgspec
 
+from panvox.curation.choice.preferences import Preferences
 from panvox.curation.expect import Expect
-from panvox.curation.preferences import Preferences
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -17,10 +17,10 @@ from random import Random
 
 from msgspec.structs import replace
 
-from panvox.curation import judge as court
-from panvox.curation import synthesis as writing
 from panvox.curation.curate import lineage_of
-from panvox.curation.tournament import Judge, Pairing, Tournament
+from panvox.curation.judging import judge as court
+from panvox.curation.judging import synthesis as writing
+from panvox.curation.judging.tournament import Judge, Pairing, Tournament
 from panvox.deadline import narrow
 from panvox.engine.ledger import Ledger, Record
 from panvox.engine.run import Member

@@ -14,10 +14,10 @@ import msgspec
 
 from panvox.curation import Expect, Method, Rules
 from panvox.curation.ballots import Poll
-from panvox.curation.choose import candidate, labelled
-from panvox.curation.constants import Constants
+from panvox.curation.checks.constants import Constants
+from panvox.curation.checks.injection import sign_of_injection
+from panvox.curation.choice.choose import candidate, labelled
 from panvox.curation.curate import lineage_of
-from panvox.curation.injection import sign_of_injection
 from panvox.curation.weights import Weights
 from panvox.errors import UsageError
 from panvox.evaluation import pools, scoring

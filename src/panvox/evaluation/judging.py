@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from panvox.curation.judge import Ruling
-from panvox.curation.tournament import Entrant, Judge, Pairing, Tournament
+from panvox.curation.judging.judge import Ruling
+from panvox.curation.judging.tournament import Entrant, Judge, Pairing, Tournament
 from panvox.verdicts import Verdict
 
 ACCURACY = 0.75

@@ -14,8 +14,8 @@ import msgspec
 
 from panvox.curation import Expect
 from panvox.curation.ballots import Poll
-from panvox.curation.learn import learn
-from panvox.curation.preferences import Labelled, Preferences, learn_preferences
+from panvox.curation.choice.preferences import Labelled, Preferences, learn_preferences
+from panvox.curation.learning.learn import learn
 from panvox.curation.weights import LEAST, PUBLISHED_EXPONENT, Record, TaskWeights, Weights
 from panvox.evaluation.datasets import hashed
 

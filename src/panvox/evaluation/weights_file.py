@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from panvox import whole_files
+from panvox.curation.choice.preferences import Preferences
 from panvox.curation.expect import Expect
-from panvox.curation.preferences import Preferences
 from panvox.curation.weights import TaskWeights, Weights
 from panvox.errors import PanvoxError, UsageError
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
+from panvox.curation.checks.refusals import is_refusal
 from panvox.curation.expect import Asked
 from panvox.curation.extract import dates, numbers, words
 from panvox.curation.extract.endings import SENTENCE_END, emphasised
 from panvox.curation.extract.marks import marks
 from panvox.curation.extract.markup import bare
 from panvox.curation.extract.readings import LONGEST, SHORT, Extract, Reading, first_read
-from panvox.curation.refusals import is_refusal
 
 _WORD = re.compile(r"\w+")
 _COPULA = re.compile(r"\s(?:is|are|was|were|ist|sind|est|es|é|è)\s(?:called |named |the )?", re.IGNORECASE)

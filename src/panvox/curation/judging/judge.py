@@ -17,12 +17,12 @@ from random import Random
 
 import msgspec
 
-from panvox.curation.content import content
+from panvox.curation.checks.injection import sign_of_injection
 from panvox.curation.curate import lineage_of
-from panvox.curation.fencing import fenced, fences, nameless, readable
-from panvox.curation.injection import sign_of_injection
-from panvox.curation.replies import objects, quoted, share_of, words_of
-from panvox.curation.tournament import Entrant, Finding, Pairing
+from panvox.curation.judging.content import content
+from panvox.curation.judging.fencing import fenced, fences, nameless, readable
+from panvox.curation.judging.replies import objects, quoted, share_of, words_of
+from panvox.curation.judging.tournament import Entrant, Finding, Pairing
 from panvox.messages import Outcome, Prompt
 from panvox.verdicts import Group, Judgement, Verdict
 

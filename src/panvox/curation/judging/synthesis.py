@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from panvox.curation.content import content, figures
+from panvox.curation.checks.injection import sign_of_injection
 from panvox.curation.curate import lineage_of
-from panvox.curation.fencing import cut, fenced, fences, nameless, readable
-from panvox.curation.injection import sign_of_injection
-from panvox.curation.judge import candidates
-from panvox.curation.replies import objects, words_of
+from panvox.curation.judging.content import content, figures
+from panvox.curation.judging.fencing import cut, fenced, fences, nameless, readable
+from panvox.curation.judging.judge import candidates
+from panvox.curation.judging.replies import objects, words_of
 from panvox.messages import Identity, Outcome, Prompt
 from panvox.verdicts import Sentence, Synthesis, Verdict
 

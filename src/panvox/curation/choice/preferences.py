@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from panvox.curation.style import Layout
+from panvox.curation.choice.style import Layout
 
 if TYPE_CHECKING:
     import numpy as np

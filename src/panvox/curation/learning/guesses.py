@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from panvox.curation.table import Floats, Table
+from panvox.curation.learning.table import Floats, Table
 
 STEPS = np.linspace(0.0, 1.0, 21)
 """Discounts that are tried."""

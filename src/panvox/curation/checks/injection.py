@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from panvox.curation.centre import EXCERPT
+from panvox.curation.choice.centre import EXCERPT
 
 _WINDOW = 20_000
 """First and last characters of a text that are searched."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from panvox.curation.table import Floats, Table
+from panvox.curation.learning.table import Floats, Table
 
 PULLS = (300.0, 100.0, 30.0, 10.0)
 """Ridges that are tried, the strongest first. Weights are log-odds: 100 is a prior deviation of 0.1."""

@@ -11,9 +11,9 @@ from enum import StrEnum
 
 import msgspec
 
-from panvox.curation import vocabulary
-from panvox.curation.claims import Claim, Question
-from panvox.curation.stems import kin
+from panvox.curation.meaning import vocabulary
+from panvox.curation.meaning.claims import Claim, Question
+from panvox.curation.meaning.stems import kin
 
 Pairs = Callable[[Collection[str], Collection[str]], Collection[tuple[str, str]]]
 """Which of some words and which of others mean nearly the same."""

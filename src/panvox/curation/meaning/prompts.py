@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from panvox.curation import vocabulary
-from panvox.curation.claims import EXCERPT, claim_of, plain
-from panvox.curation.contradiction import Pairs, alike_in_spelling, contrary_words
-from panvox.curation.stems import kin, stem
+from panvox.curation.meaning import vocabulary
+from panvox.curation.meaning.claims import EXCERPT, claim_of, plain
+from panvox.curation.meaning.contradiction import Pairs, alike_in_spelling, contrary_words
+from panvox.curation.meaning.stems import kin, stem
 
 _TOKEN = re.compile(r"(?P<number>\d[\d.,]*)|(?P<word>[^\W\d_]+)|(?P<mark>[^\w\s.,!?;:'\"’…¿¡«»“”])")
 _QUOTED = re.compile(r"[\"“«„`]([^\"“”«»„`\n]{1,200})[\"”»“`]")

@@ -7,7 +7,7 @@ word of a known language is found, a negator may be unknown too, and every word 
 
 from __future__ import annotations
 
-from panvox.curation.stems import stems
+from panvox.curation.meaning.stems import stems
 
 _FUNCTION = """
 a an the this that these those it its he she they them his her their we our you your i me my us

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panvox.curation.table import Bools, Floats, Ints, Table
+from panvox.curation.learning.table import Bools, Floats, Ints, Table
 
 CLOSE = 0.15
 """Disagreement of copies as a part of disagreement with most others."""

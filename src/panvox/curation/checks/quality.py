@@ -19,12 +19,20 @@ from typing import NamedTuple
 
 import msgspec
 
+from panvox.curation.checks.factors import (
+    COHERENCE,
+    CONFIDENCE,
+    DEFAULTS,
+    LENGTH,
+    RELEVANCE,
+    STRENGTH,
+    Factors,
+)
+from panvox.curation.checks.injection import sign_of_injection, visible, without_template
+from panvox.curation.checks.language import is_wrong_language, language
+from panvox.curation.checks.loops import share_repeated
+from panvox.curation.checks.refusals import is_refusal
 from panvox.curation.expect import Expect
-from panvox.curation.factors import COHERENCE, CONFIDENCE, DEFAULTS, LENGTH, RELEVANCE, STRENGTH, Factors
-from panvox.curation.injection import sign_of_injection, visible, without_template
-from panvox.curation.language import is_wrong_language, language
-from panvox.curation.loops import share_repeated
-from panvox.curation.refusals import is_refusal
 from panvox.messages import Finish
 
 

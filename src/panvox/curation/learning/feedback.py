@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 
 from panvox.curation.ballots import Heard
+from panvox.curation.choice.preferences import Preferences
 from panvox.curation.expect import Expect
-from panvox.curation.preferences import Preferences
 from panvox.curation.weights import LEAST, Record, TaskWeights, Weights
 
 HALF_LIFE = 90 * 86_400.0

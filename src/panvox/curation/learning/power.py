@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from panvox.curation.table import Floats, Table
+from panvox.curation.learning.table import Floats, Table
 from panvox.curation.weights import Power
 
 EXPONENTS = (1.0, 3.0, 6.0, 12.0, 24.0)

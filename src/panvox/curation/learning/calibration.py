@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from panvox.curation.confidence import EDGE, LEAST_LEAD, SHARE_EDGE
-from panvox.curation.table import Bools, Floats, Table
+from panvox.curation.learning.table import Bools, Floats, Table
 from panvox.curation.weights import Calibration
 
 DRAWS = 8

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from panvox.curation.copies import Agreement
-from panvox.curation.table import Floats, Ints, Table
+from panvox.curation.learning.copies import Agreement
+from panvox.curation.learning.table import Floats, Ints, Table
 
 ROUNDS = 4
 SHARPNESS = 4.0

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from panvox.curation.contradiction import alike_in_spelling
+from panvox.curation.meaning.contradiction import alike_in_spelling
 from panvox.protocols import Embedder
 
 SYNONYM = 0.5
@@ -63,7 +63,7 @@ class Words:
         self._vectors: dict[str, NDArray[np.float32]] = {}
 
     def pairs(self, ones: Collection[str], others: Collection[str]) -> Collection[tuple[str, str]]:
-        """See `panvox.curation.contradiction.Pairs`."""
+        """See `panvox.curation.meaning.contradiction.Pairs`."""
         near = np.argwhere(self._of(list(ones)) @ self._of(list(others)).T >= self._synonym)
         left, right = list(ones), list(others)
         return {*alike_in_spelling(ones, others), *((left[one], right[other]) for one, other in near)}

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 import msgspec
 import numpy as np
 
-from panvox.curation import agreement, logit, power
 from panvox.curation.ballots import Poll
-from panvox.curation.calibration import learn_calibration
-from panvox.curation.copies import agreement as pairs
-from panvox.curation.copies import near_copies
 from panvox.curation.expect import Expect
-from panvox.curation.guesses import learn_guesses
-from panvox.curation.table import Bools, Floats, Ints, Table, tabulate
+from panvox.curation.learning import agreement, logit, power
+from panvox.curation.learning.calibration import learn_calibration
+from panvox.curation.learning.copies import agreement as pairs
+from panvox.curation.learning.copies import near_copies
+from panvox.curation.learning.guesses import learn_guesses
+from panvox.curation.learning.table import Bools, Floats, Ints, Table, tabulate
 from panvox.curation.weights import LEAST, PUBLISHED_EXPONENT, Power, Record, TaskWeights, Weights
 
 FEWEST_LABELS = 8

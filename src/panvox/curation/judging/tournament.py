@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:  # a ruling is what `judge` reads, which builds on this
-    from panvox.curation.judge import Ruling
+    from panvox.curation.judging.judge import Ruling
 
 ENOUGH = 4
 """Rulings from which a bias is worth telling."""

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from panvox.curation import vocabulary
-from panvox.curation.stems import stem
+from panvox.curation.meaning import vocabulary
+from panvox.curation.meaning.stems import stem
 
 EXCERPT = 2_000
 """Characters of a text that are read."""

@@ -15,12 +15,12 @@ from statistics import median
 
 import msgspec
 
-from panvox.curation.centre import Centre, words
-from panvox.curation.factors import CONFIDENCE, DEFAULTS, LENGTH, STRENGTH, Factors
-from panvox.curation.preferences import Labelled, Preferences
-from panvox.curation.quality import Quality, length_factor
+from panvox.curation.checks.factors import CONFIDENCE, DEFAULTS, LENGTH, STRENGTH, Factors
+from panvox.curation.checks.quality import Quality, length_factor
+from panvox.curation.choice.centre import Centre, words
+from panvox.curation.choice.preferences import Labelled, Preferences
+from panvox.curation.choice.style import Layout, layout
 from panvox.curation.rules import Method
-from panvox.curation.style import Layout, layout
 
 SHORT_LIST = 10
 """Answers among which the best is chosen, and which a judge would compare."""

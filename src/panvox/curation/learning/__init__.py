@@ -1,0 +1,1 @@
+"""What polls and feedback tell of voters: strengths, weights, copies, calibration."""

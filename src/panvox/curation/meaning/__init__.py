@@ -1,0 +1,1 @@
+"""What a short text claims, and whether two claims are the same."""
