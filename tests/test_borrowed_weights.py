@@ -124,7 +124,7 @@ def test_feedback_alone_moves_published_votes_and_does_not_replace_them() -> Non
     heard = heed(Weights(), [told("a", Expect.NUMBER, right=False)], 0.0).of(Expect.NUMBER)
     before, after = Tally(published, strength=published.get), Tally(published, heard, strength=published.get)
     assert after.weight("b") == before.weight("b") < after.weight("a") < before.weight("a")
-    assert after.basis == "published strengths and 1 piece of feedback"
+    assert after.basis == "published strengths and feedback on 1 answer"
 
 
 def test_feedback_moves_what_other_kinds_lend() -> None:

@@ -312,7 +312,7 @@ async def test_feedback_changes_who_wins_at_the_next_prompt(
         strengths = {vote["member"]: vote["strength"] for vote in moved["votes"]}
         assert strengths["oak/wise"] > 0.5 > strengths["oak/a"]
         assert moved["groups"][0]["members"] == ["oak/wise"]
-        assert moved["basis"] == "12 pieces of feedback"
+        assert moved["basis"] == "feedback on 12 answers"
 
 
 # --- not asked, or not waited for ---

@@ -140,7 +140,7 @@ def test_preferences_stay_until_others_are_learnt_and_go_with_the_texts(tmp_path
         (of_numbers('"curve": [{"exponent": -9, "factor": 1}]'), "an exponent of the curve at number is -9"),
         (of_numbers('"curve": [{"exponent": 9, "factor": 1e99}]'), "a factor of the curve at number"),
         (of_numbers('"beyond": {"a": -1e99}'), "what was added to 'a'"),
-        (of_numbers('"calibration": {"scale": 1, "low": 1e300}'), "the low of the calibration at number"),
+        (of_numbers('"calibration": {"scale": 1, "slope": 1e300}'), "the slope of the calibration at number"),
         (of_numbers('"calibration": {"scale": 1, "none": 7}'), "how often nobody was right at number is 7"),
         (of_numbers('"correlation": -9'), "the correlation at number is -9"),
         (of_numbers('"polls": -4'), "the number of polls at number is -4"),

@@ -136,6 +136,12 @@ async def test_a_synthesis_is_made_by_the_model_that_is_named(tmp_path: Path) ->
     assert result.verdict.judgement is None
 
 
+async def test_a_wish_that_asks_nobody_is_told_what_to_add(tmp_path: Path) -> None:
+    async with opened(tmp_path, fleet(court())) as (session, _):
+        with pytest.raises(UsageError, match=r"judges=\(\) asks the usual judge"):
+            await session.ask(QUESTION, models=["oak/*"], judging=Judging(when="low"))
+
+
 async def test_where_confidence_is_high_enough_nobody_is_asked(tmp_path: Path) -> None:
     answers = court()
     low = Judging(judges=("elm/fair",), when="low")

@@ -165,7 +165,7 @@ async def test_a_wait_that_ends_after_the_deadline_is_refused_at_once_and_not_se
     assert turn.ended.stopped == ""
     assert not any(isinstance(event, MemberWaiting) for event in events)
     (fault,) = [outcome.fault for outcome in turn.outcomes if outcome.fault]
-    assert fault.message.startswith("not asked: provider oak has no requests left for another 3")
+    assert fault.message.startswith("not asked: provider oak has no requests left for another 60 min")
     assert simulator.stats().providers["oak"].requests == 1
 
 

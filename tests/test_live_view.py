@@ -135,7 +135,7 @@ state              model                 first  tokens       cost  text
 · waiting          local/tiny#1
 ━━━━╌╌╌╌────────────  1 answered · 1 failed · 3 open of 5 · 8.4 s of 2 min
 leading so far: Canberra  100 % of 1 vote in 1 group · more likely than not, about 50 % sure
-→  3 models still open, with 3.0 votes, could make it another answer\
+→  3 models still open, with 3 votes, could make it another answer\
 """)
 
 
@@ -414,7 +414,7 @@ def test_the_report_tells_the_consensus_the_groups_and_the_whole_ledger() -> Non
     assert err == snapshot("""\
 ✓ Consensus: Canberra   more likely than not, about 60 % sure
   67 % of 9 votes from 6 models · 9 of 16 models answered in 9.1 s
-  ended when the wait policy was met · estimated: one vote a lineage
+  ended when the wait policy was met · estimated from one vote a lineage
 
 p1/m  1.0 s
 
@@ -422,7 +422,7 @@ Groups   ━━━━━━━━      67 %  Canberra  p1/m, p2/m, p3/m and 3 mo
          ━━━           22 %  Sydney    p7/m, p8/m
          ━             11 %  Perth     p9/m
 Dissent  Sydney  p7/m: The capital is Sydney.
-Best     1 p1/m · 2 p2/m · 3 p3/m · 4 p4/m · 5 p5/m
+Best     1 p1/m · 2 p2/m · 3 p3/m · 4 p4/m · 5 p5/m · 6 p6/m · 7 p7/m · 8 p9/m
 Fastest  p1/m in 1.0 s
 Ledger   16 asked: 9 answered, 5 rate limited, 1 unauthorised, 1 cancelled
          ✗ 5 rate limited  q0/m, q1/m, q2/m and 2 more

@@ -108,7 +108,7 @@ async def test_first_k_ends_the_turn_and_books_the_rest_as_cancelled() -> None:
     ended, turn, events = await ask(models, wait="first:2")
     assert ended.states == {"answered": 2, "cancelled": 2}
     assert ended.stopped == "wait"
-    assert "decided" in turn.outcomes[3].reason
+    assert "the wait policy was met" in turn.outcomes[3].reason
     assert any(isinstance(event, WaitMet) and event.open == 2 for event in events)
     assert [model.cancelled for model in models] == [0, 0, 1, 1]
 

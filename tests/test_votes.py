@@ -170,6 +170,19 @@ def test_confidence_rises_with_votes_and_all_groups_share_at_most_one() -> None:
     assert both[0] + (both[1] + both[2]) / (1 - 0.2) == pytest.approx(1.0)
 
 
+def test_a_voter_that_is_alone_is_as_sure_as_it_is_strong() -> None:
+    learnt = TaskWeights(
+        task=Expect.NUMBER, weights={"a": 1.0}, strengths={"a": 0.55}, calibration=Calibration(scale=9.0)
+    )
+    tally = Tally("ab", learnt)
+    tally.add("a", 0)
+    assert tally.confidence(0) == 0.55
+    tally.add("a", 1)
+    assert tally.confidence(0) == pytest.approx(0.275)
+    tally.add("b", 0)
+    assert tally.confidence(0) not in (0.275, 0.55, None)
+
+
 @given(LEARNT, ANSWERS)
 def test_confidence_without_labels_is_a_probability_for_each_group(
     learnt: TaskWeights, answers: list[tuple[str, int, float]]

@@ -361,8 +361,12 @@ class Session:
 
     async def _bench(self, judging: Judging | None, panel: Sequence[Entry], purse: Purse) -> Bench | None:
         """Those who judge, if anybody shall: each by itself, so that nobody judges in another's name."""
-        if judging is None or not judging.wanted:
+        if judging is None:
             return None
+        if not judging.wanted:
+            raise UsageError(
+                "Judging asks for nothing: judges=() asks the usual judge, synthesis='' the usual writer"
+            )
         panels = self._panels_of((await self.catalogue()).entries)
         alone = Calls(fallback=False)
         return await appointed(

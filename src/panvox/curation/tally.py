@@ -223,7 +223,16 @@ class Tally:
         calibration = self._learnt.calibration if self._learnt else None
         if calibration is None:
             return share_confidence(self.votes(group) / total, self._kish())
+        if (alone := self._alone()) is not None:
+            return alone * self.votes(group) / total
         return confidence_of(calibration, self._votes, leader, group)
+
+    def _alone(self) -> float | None:
+        """How strong the only voter is; None where several confirm or contradict each other."""
+        if self.voters != 1:
+            return None
+        [seat] = self._seats.values()
+        return self.counted(next(iter(seat.answers))).strength
 
     @property
     def effective(self) -> float | None:
