@@ -33,7 +33,7 @@ check: lint types layers test
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async $$(find src tests benchmarks -name '*.py')
+	find src tests benchmarks -name '*.py' -print0 | xargs -0 -n 100 -P 2 $(BIN)/flake8-async
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
