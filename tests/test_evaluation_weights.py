@@ -200,7 +200,10 @@ def test_what_tells_a_good_text_is_learnt_shown_and_carried_elsewhere(
     assert re.search(r"strength +\+1\.000\ncentrality +\+0\.200", shown)
     assert run("weights", "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["feature"] for row in rows if "feature" in row] == ["strength", "centrality"]
+    features = {row["feature"]: row for row in rows if "feature" in row}
+    assert list(features)[:2] == ["strength", "centrality"]
+    assert features["quality: relevance"]["source"] == "18 labelled answers"
+    assert features["quality: threshold"]["worth"] <= 0.6
     file = tmp_path / "mine.json"
     assert run("weights", "export", file) == 0
     before = load_weights(weights_file())

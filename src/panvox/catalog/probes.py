@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from panvox import whole_files
 from panvox.catalog.entries import Life, Probe
 from panvox.catalog.files import read, write
 from panvox.errors import Owner
@@ -114,20 +114,12 @@ class Probes:
 
     def keep(self, probes: Iterable[Probe]) -> bool:
         """Add `probes` to those there, each in place of an earlier one; whether that was possible."""
-        with self._alone():
+        with suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_files.alone(self._file):
             added = {probe.model: probe for probe in probes if probe.state not in _OUR_OWN}
             return write(self._file, _Kept(self._all() | added))
 
     def _all(self) -> dict[str, Probe]:
         kept = read(self._file, _Kept)
         return kept.probes if kept is not None else {}
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Only one process reads, adds and writes at a time; where that cannot be had, the last one wins."""
-        with ExitStack() as stack:
-            with suppress(OSError):
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context(self._file.with_suffix(".lock").open("w"))
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

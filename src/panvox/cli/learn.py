@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 import panvox
-from panvox.catalog.strength import strength
 from panvox.cli.evaluation_options import Counting, Labels, Seed, parse_kind, parse_labels
 from panvox.cli.exits import Exit
 from panvox.cli.figures import plural
@@ -23,8 +22,10 @@ from panvox.errors import PanvoxError, StoreError, UsageError
 from panvox.evaluation.datasets import Dataset, read
 from panvox.evaluation.evaluate import Plan, lessons_of
 from panvox.evaluation.learning import Lesson, weights_from, with_labels
+from panvox.evaluation.published import published_strength
 from panvox.evaluation.runs import lesson_of
 from panvox.evaluation.weights_file import save_weights
+from panvox.messages import Identity
 from panvox.settings import Settings
 from panvox.settings.places import weights_file
 
@@ -95,9 +96,8 @@ def _is_folder(word: str) -> bool:
     return Path(word).is_dir() or "/" in word
 
 
-def _published(voter: str) -> float | None:
-    found = strength(voter)
-    return found.value if found else None
+def _published(voter: str, task: Expect) -> float | None:
+    return published_strength(Identity(name=voter), task)
 
 
 def _of_set(dataset: Dataset, plan: Plan) -> list[Lesson]:

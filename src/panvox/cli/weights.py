@@ -16,6 +16,7 @@ from panvox.cli.figures import percent, plural
 from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.text import json_line, one_line
+from panvox.curation.checks.factors import NAMES
 from panvox.curation.choice.preferences import Preferences
 from panvox.curation.expect import Expect
 from panvox.curation.weights import TaskWeights
@@ -155,6 +156,11 @@ def features_of(known: Preferences | None) -> Iterator[Feature]:
         return
     for name, worth in sorted(known.worth.items(), key=lambda item: -item[1]):
         yield Feature(task=Expect.TEXT.value, feature=name, worth=worth, source=known.basis)
+    for name in (*NAMES, "threshold"):
+        worth = getattr(known.factors, name)
+        yield Feature(
+            task=Expect.TEXT.value, feature=f"quality: {name}", worth=worth, source=known.factors.basis
+        )
 
 
 def _kind(word: str) -> Expect:

@@ -86,20 +86,25 @@ def _tree(source: str) -> ast.Module | None:
         return None
 
 
-def _depth(source: str) -> int:
-    """How deep a program may be nested at most: by brackets, by indentation, and by operators in a row."""
+def nesting(text: str) -> int:
+    """How deep brackets are nested at most."""
     depth = deepest = 0
-    for sign in source:
+    for sign in text:
         if sign in "([{":
             depth += 1
             deepest = max(deepest, depth)
         elif sign in ")]}":
             depth -= 1
+    return deepest
+
+
+def _depth(source: str) -> int:
+    """How deep a program may be nested at most: by brackets, by indentation, and by operators in a row."""
     chain = max((len(run) for run in re.findall(r"[-+~]{9,}|(?:\bnot\s+){9,}", source)), default=0)
     longest = max(
         (line.count("+") + line.count(".") + line.count("*") for line in source.split("\n")), default=0
     )
-    return deepest + chain + longest // 4
+    return nesting(source) + chain + longest // 4
 
 
 class _Normal(ast.NodeTransformer):

@@ -15,6 +15,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from panvox.curation.checks.factors import DEFAULTS
 from panvox.curation.checks.quality import Check, Quality, inspect, pardoned
 from panvox.curation.checks.stated import stated_confidence
 from panvox.curation.choice.centre import words
@@ -84,10 +85,9 @@ class Curator:
         self._pooled = rules.weights.pooled(self.kind)
         self._kept = Gatherings(self._tally())
         self._pardoned: tuple[frozenset[Check], Gatherings, int] = frozenset(), Gatherings(self._tally()), 0
-        self._choice = Choice(
-            method=rules.method,
-            preferences=rules.weights.preferences if self.kind is Expect.TEXT else None,
-        )
+        preferences = rules.weights.preferences if self.kind is Expect.TEXT else None
+        self._choice = Choice(method=rules.method, preferences=preferences)
+        self._factors = preferences.factors if preferences else DEFAULTS
         self.votes_asked = self._kept.tally.outlook(set(self._voters)).votes
 
     def _tally(self) -> Tally:
@@ -186,6 +186,7 @@ class Curator:
             counted=counted,
             confidence=stated_confidence(text),
             seen=constants.seen(outcome.member.name, self._question, text) if constants else 0,
+            factors=self._factors,
         )
 
     def _factor(self, quality: Quality, outcome: Outcome) -> float:

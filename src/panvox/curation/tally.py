@@ -19,7 +19,7 @@ import msgspec
 
 from panvox.curation.confidence import confidence_of, share_confidence
 from panvox.curation.stopping import Begun, Opens, certain, chance_of_change
-from panvox.curation.weights import PUBLISHED_EXPONENT, TaskWeights
+from panvox.curation.weights import PUBLISHED_EXPONENT, TaskWeights, nobody_knows
 from panvox.verdicts import Outlook
 
 _EPSILON = 1e-9
@@ -72,11 +72,6 @@ class _Seat:
         self.sums[new] = self.sums.get(new, 0.0) + self.sums.pop(old)
         for given in self.answers.values():
             given[:] = [(new if group == old else group, factor) for group, factor in given]
-
-
-def nobody_knows(voter: str) -> float | None:
-    """The published strength of nobody."""
-    return None
 
 
 class Tally:

@@ -185,3 +185,8 @@ def _together(other: TaskWeights, told: TaskWeights) -> TaskWeights:
         strengths={**other.strengths, **told.strengths},
         heard=told.heard,
     )
+
+
+def nobody_knows(voter: str) -> float | None:
+    """The published strength of nobody."""
+    return None

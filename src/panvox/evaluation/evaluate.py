@@ -16,7 +16,9 @@ from panvox.curation import Expect, Method, Rules
 from panvox.curation.ballots import Poll
 from panvox.curation.checks.constants import Constants
 from panvox.curation.checks.injection import sign_of_injection
-from panvox.curation.choice.choose import candidate, labelled
+from panvox.curation.checks.quality import inspect
+from panvox.curation.choice.centre import words as words_of
+from panvox.curation.choice.choose import Candidate, candidate, labelled
 from panvox.curation.curate import lineage_of
 from panvox.curation.weights import Weights
 from panvox.errors import UsageError
@@ -118,7 +120,7 @@ def _of_labels(
     voters: Mapping[str, str],
     plan: Plan,
 ) -> Lesson:
-    texts = [candidate(each.model, each.text, voter=voters[each.model]) for each in said if each.text]
+    texts = [_text(question, each, voters[each.model]) for each in said if each.text]
     words = {each.name: each.words for each in texts}
     honest = {
         each.model: labels[each.model]
@@ -134,6 +136,13 @@ def _of_labels(
     )
 
 
+def _text(question: Question, said: Response, voter: str) -> Candidate:
+    text = said.text or ""
+    counted = words_of(text)
+    quality = inspect(text, question=question.prompt, expect=Expect.TEXT, read=False, counted=counted)
+    return candidate(said.model, text, voter=voter, quality=quality, counted=counted)
+
+
 def _silent_poll(question: Question, voters: Mapping[str, str], plan: Plan) -> Poll:
     task = plan.expect if isinstance(plan.expect, Expect) else question.expect or Expect.TEXT
     return Poll(prompt=question.prompt_id, task=task, asked=tuple(voters.values()), ballots=())
@@ -147,12 +156,12 @@ def teach(dataset: Dataset, lessons: Sequence[Lesson], plan: Plan) -> Taught:
     identities = {voter: dataset.models[model].identity for model, voter in members.items()}
     task = _main_task(dataset, lessons)
 
-    def prior(voter: str) -> float | None:
-        return said(identities[voter], task) if voter in identities else None
+    def strength(voter: str, at: Expect = task) -> float | None:
+        return said(identities[voter], at) if voter in identities else None
 
-    order = ranked(used, _present(dataset, members, plan.score), prior)
+    order = ranked(used, _present(dataset, members, plan.score), strength)
     return Taught(
-        weights=weights_from(used, prior),
+        weights=weights_from(used, strength),
         ranked=order,
         pool=pools.members(plan.pool, order, seed=plan.seed),
         labels=sum(lesson.labelled for lesson in used),

@@ -15,12 +15,9 @@ import msgspec
 from panvox.curation import Expect
 from panvox.curation.ballots import Poll
 from panvox.curation.choice.preferences import Labelled, Preferences, learn_preferences
-from panvox.curation.learning.learn import learn
+from panvox.curation.learning.learn import Prior, learn
 from panvox.curation.weights import LEAST, PUBLISHED_EXPONENT, Record, TaskWeights, Weights
 from panvox.evaluation.datasets import hashed
-
-Prior = Callable[[str], float | None]
-"""The published strength of a voter (0 to 1), None where nobody measured it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +53,26 @@ def with_labels(lessons: Sequence[Lesson], count: int | None, *, seed: int) -> l
     return [each if each.poll.prompt in kept else each.unlabelled() for each in lessons]
 
 
-def weights_from(lessons: Iterable[Lesson], prior: Prior) -> Weights:
-    """What they teach, by kind of task; and of texts with labels, what tells a good one."""
+def weights_from(lessons: Iterable[Lesson], published: Callable[[str, Expect], float | None]) -> Weights:
+    """What they teach, by kind of task; and of texts with labels, what tells a good one.
+
+    `published` is the published strength of a voter at a kind of task (0 to 1), None where nobody knows.
+    """
+
+    def prior(task: Expect) -> Prior:
+        return lambda voter: published(voter, task)
+
     by_task: dict[Expect, list[Lesson]] = defaultdict(list)
     for lesson in lessons:
         by_task[lesson.poll.task].append(lesson)
-    found = {task: _of_task(each, prior) for task, each in by_task.items()}
+    found = {task: _of_task(each, prior(task)) for task, each in by_task.items()}
     tasks = {task: weights for task, weights in found.items() if weights is not None}
     texts = [
         (lesson, lesson.texts) for each in by_task.values() for lesson in each if lesson.texts is not None
     ]
     if not texts:
         return Weights(tasks=tasks)
-    preferences = learn_preferences([labelled for _, labelled in texts], prior=prior)
+    preferences = learn_preferences([labelled for _, labelled in texts], prior=prior(Expect.TEXT))
     votes = _votes_of_texts([lesson for lesson, _ in texts], preferences)
     return Weights(tasks={**tasks, Expect.TEXT: votes}, preferences=preferences)
 

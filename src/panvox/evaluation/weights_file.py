@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from panvox import whole_files
+from panvox.curation.checks.factors import NAMES
 from panvox.curation.choice.preferences import Preferences
 from panvox.curation.expect import Expect
 from panvox.curation.weights import TaskWeights, Weights
@@ -145,6 +146,8 @@ def _figures_of_texts(known: Preferences) -> Iterator[Figure]:
         yield f"the strength of {voter!r}", strength, 0, 1
     for voter, size in known.sizes.items():
         yield f"the usual size of {voter!r}", size, 0, 100
+    for factor in (*NAMES, "threshold"):
+        yield f"the quality's {factor}", getattr(known.factors, factor), 0, 1
     for feature, worth in known.worth.items():
         yield f"the worth of {feature!r}", worth, -MOST, MOST
 

@@ -15,7 +15,7 @@ from statistics import median
 
 import msgspec
 
-from panvox.curation.checks.factors import CONFIDENCE, DEFAULTS, LENGTH, STRENGTH, Factors
+from panvox.curation.checks.factors import CONFIDENCE, LENGTH, STRENGTH
 from panvox.curation.checks.quality import Quality, length_factor
 from panvox.curation.choice.centre import Centre, words
 from panvox.curation.choice.preferences import Labelled, Preferences
@@ -92,11 +92,10 @@ class Choice:
         *,
         method: Method = Method.WEIGHTED,
         preferences: Preferences | None = None,
-        factors: Factors = DEFAULTS,
     ) -> None:
         self._method = method
         self._preferences = preferences or Preferences()
-        self._factors = factors
+        self._factors = self._preferences.factors
         self._centre = Centre()
         self._candidates: list[Candidate] = []
 
@@ -251,10 +250,9 @@ def rank(
     *,
     method: Method = Method.WEIGHTED,
     preferences: Preferences | None = None,
-    factors: Factors = DEFAULTS,
 ) -> tuple[str, ...]:
     """The names of all candidates, the best first; see `Choice.ranked`."""
-    choice = Choice(method=method, preferences=preferences, factors=factors)
+    choice = Choice(method=method, preferences=preferences)
     for each in candidates:
         choice.add(each)
     return choice.ranked()
@@ -291,11 +289,15 @@ def labelled(candidates: Sequence[Candidate], labels: Mapping[str, float]) -> La
     def central(indices: Sequence[int], strengths: Sequence[float]) -> list[float]:
         return centralities(centre, indices, [voters[index] for index in indices], strengths)
 
+    typical = median([each.layout.chars for each in candidates] or [0])
     return Labelled(
         voters=voters,
         labels=tuple(labels.get(each.name) for each in candidates),
         layouts=tuple(each.layout for each in candidates),
         centrality=central,
+        factors=tuple(
+            each.quality.factors | {LENGTH: length_factor(each.layout.chars, typical)} for each in candidates
+        ),
     )
 
 

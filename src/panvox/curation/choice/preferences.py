@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from panvox.curation.checks.factors import DEFAULTS, Factors, learn_factors
 from panvox.curation.choice.style import Layout
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     `strengths` is the mean label of each voter, shrunk; `sizes` the usual logarithm of the length of its
     texts; `worth` how much one unit of each feature counts. `labels` is the number of prompts learnt
-    from.
+    from. `factors` is what makes a text look good at all.
     """
 
     basis: str = "published strengths"
@@ -61,6 +62,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     strengths: dict[str, float] = {}
     sizes: dict[str, float] = {}
     worth: dict[str, float] = msgspec.field(default_factory=UNLABELLED.copy)
+    factors: Factors = DEFAULTS
 
     def length_controlled(self) -> Preferences:
         """The same without regard to length."""
@@ -106,13 +108,14 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     """The answers to one prompt with their labels: `label` 0 to 1, None where there is none.
 
     Sequences run over the answers. `centrality` is what `choose.centralities` tells of them given
-    strengths; it is asked for the few that compete.
+    strengths; it is asked for the few that compete. `factors` are those of `checks.factors`, as far as known.
     """
 
     voters: tuple[str, ...]
     labels: tuple[float | None, ...]
     layouts: tuple[Layout, ...]
     centrality: Callable[[Sequence[int], Sequence[float]], Sequence[float]]
+    factors: tuple[Mapping[str, float], ...] = ()
 
 
 def logits(strengths: Sequence[float]) -> NDArray[np.float64]:
@@ -146,10 +149,21 @@ def learn_preferences(
             voter: round(_shrunk(sums[voter], counts[voter], centre[voter]), 4) for voter in sorted(counts)
         },
         sizes=_usual_sizes(examples),
+        factors=_factors(examples),
     )
     if len(examples) < _ENOUGH:
         return learnt
     return msgspec.structs.replace(learnt, worth=_regress(examples, learnt, sums, counts, centre))
+
+
+def _factors(examples: Sequence[Labelled]) -> Factors:
+    rows = [
+        (factors, label)
+        for example in examples
+        for factors, label in zip(example.factors, example.labels, strict=False)
+        if label is not None
+    ]
+    return learn_factors([factors for factors, _ in rows], [label for _, label in rows])
 
 
 def _sums(examples: Sequence[Labelled]) -> tuple[dict[str, float], dict[str, int]]:

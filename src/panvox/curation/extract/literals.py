@@ -8,6 +8,8 @@ import re
 import warnings
 from collections.abc import Iterator
 
+from panvox.curation.code import nesting
+
 LONGEST = 4_000
 """Characters of a literal at most; a longer one is compared as it is written."""
 
@@ -80,7 +82,7 @@ def _values(line: str) -> Iterator[str]:
 
 def _evaluated(text: str) -> object:
     """The value, or `_NO_VALUE`."""
-    if not text or len(text) > LONGEST or _depth(text) > _DEEPEST:
+    if not text or len(text) > LONGEST or nesting(text) + text.count("-" * 8) * 8 > _DEEPEST:
         return _NO_VALUE
     if text.casefold() in _NAMES:
         return _NAMES[text.casefold()]
@@ -101,17 +103,6 @@ def _from_json(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         return _NO_VALUE
-
-
-def _depth(text: str) -> int:
-    depth = deepest = 0
-    for sign in text:
-        if sign in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif sign in ")]}":
-            depth -= 1
-    return deepest + text.count("-" * 8) * 8
 
 
 def _spelled(value: object) -> str:

@@ -131,12 +131,6 @@ def _given(question: str) -> frozenset[Fraction]:
     return frozenset(value for _, value in numbers(prepared(question[-8_000:])))
 
 
-def last_number(text: str) -> str | None:
-    """The plain decimal of the last number in a text, None where there is none."""
-    found = numbers(prepared(text[-2_000:]))
-    return plain_decimal(found[-1][1]) if found else None
-
-
 def numbers(text: str) -> list[tuple[int, Fraction]]:
     """All numbers in a prepared text with their places, fractions, powers and words of scale included."""
     found: list[tuple[int, Fraction]] = []

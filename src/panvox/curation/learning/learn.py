@@ -22,7 +22,14 @@ from panvox.curation.learning.copies import agreement as pairs
 from panvox.curation.learning.copies import near_copies
 from panvox.curation.learning.guesses import learn_guesses
 from panvox.curation.learning.table import Bools, Floats, Ints, Table, tabulate
-from panvox.curation.weights import LEAST, PUBLISHED_EXPONENT, Power, Record, TaskWeights, Weights
+from panvox.curation.weights import (
+    LEAST,
+    PUBLISHED_EXPONENT,
+    Power,
+    Record,
+    TaskWeights,
+    nobody_knows,
+)
 
 FEWEST_LABELS = 8
 """Prompts with known truth from which on labels decide; with fewer, agreement does."""
@@ -44,19 +51,7 @@ _WORTHLESS = 1e-3
 """Log-odds of a vote where nobody's answers say anything about what is right."""
 
 Prior = Callable[[str], float | None]
-
-
-def nobody_knows(voter: str) -> float | None:
-    """The published strength of nobody."""
-    return None
-
-
-def learn_all(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = True) -> Weights:
-    """What `learn` makes of the polls of each kind of task."""
-    by_task: dict[Expect, list[Poll]] = defaultdict(list)
-    for poll in polls:
-        by_task[poll.task].append(poll)
-    return Weights(tasks={task: learn(some, prior=prior, labels=labels) for task, some in by_task.items()})
+"""The published strength of a voter (0 to 1), None where nobody measured it."""
 
 
 def learn(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = True) -> TaskWeights:
@@ -69,7 +64,7 @@ def learn(polls: Sequence[Poll], *, prior: Prior = nobody_knows, labels: bool = 
     prior = _believable(prior)
     tasks = {poll.task for poll in polls}
     if len(tasks) != 1:
-        raise ValueError(f"learn needs polls of one kind of task, not {len(tasks)}; learn_all takes several")
+        raise ValueError(f"learn needs polls of one kind of task, not {len(tasks)}")
     task = tasks.pop()
     if not labels:
         polls = [msgspec.structs.replace(poll, truth=None) for poll in polls]
