@@ -19,6 +19,7 @@ from rich.console import Console
 
 from panvox.cli import report, wording
 from panvox.cli.board import Board
+from panvox.cli.groups import best_five
 from panvox.cli.live import frame
 from panvox.cli.report import Report
 from panvox.cli.wrapping import wrapped
@@ -254,6 +255,15 @@ def test_the_groups_and_the_minority_are_seen_at_any_width(width: int, verdict: 
     assert all(answer in line for answer, line in zip(answers, lines[at : at + 2], strict=True))
     assert "80 %" in lines[at]
     assert "20 %" in lines[at + 1]
+
+
+def test_of_ten_best_answers_five_are_shown() -> None:
+    names = tuple(f"oak/m{number}" for number in range(10))
+    group = Group(answer="42", extracted=True, members=names, votes=10, share=1, representative=names[0])
+    verdict = Verdict(asked=10, answered=10, lineages=10, groups=(group,), best=names[0], top=names)
+    shown = best_five(verdict, (), 100).plain
+    assert "5 oak/m4" in shown
+    assert "oak/m5" not in shown
 
 
 def test_of_free_texts_the_best_five_show_how_they_begin() -> None:

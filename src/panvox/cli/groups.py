@@ -21,6 +21,9 @@ LEAST_ANSWER = 12
 LEAST_NAMES = 16
 """Cells that answers have, and that names need to be worth a column."""
 
+SHOWN = 5
+"""Best answers that are shown; a verdict has more for judges."""
+
 
 def groups_table(verdict: Verdict, width: int) -> Table:
     """A line for each group, largest first: its share, its answer, who stands behind it."""
@@ -82,15 +85,15 @@ def dissent(verdict: Verdict, outcomes: Sequence[Outcome], width: int) -> Text |
 
 def best_five(verdict: Verdict, outcomes: Sequence[Outcome], width: int) -> Text:
     """The best answers, the best first: who gave them and, of free texts, how they begin."""
-    leading = verdict.leading
+    leading, best = verdict.leading, verdict.top[:SHOWN]
     if leading is None or leading.extracted:
-        ranked = (f"{place} {one_line(name)}" for place, name in enumerate(verdict.top, 1))
+        ranked = (f"{place} {one_line(name)}" for place, name in enumerate(best, 1))
         return Text("\n".join(flowed(ranked, width)))
     texts = {outcome.member.name: outcome.text for outcome in outcomes}
-    names = [cut_name(one_line(name), max(LEAST_NAMES, width // 3)) for name in verdict.top]
+    names = [cut_name(one_line(name), max(LEAST_NAMES, width // 3)) for name in best]
     longest = max(map(cell_len, names))
     lines = []
-    for place, (name, member) in enumerate(zip(names, verdict.top, strict=True), 1):
+    for place, (name, member) in enumerate(zip(names, best, strict=True), 1):
         line = Text(f"{place} {fit(name, longest)}", no_wrap=True)
         line.append(f"  {_first_words(texts.get(member, ''))}", style="dim")
         line.truncate(width, overflow="ellipsis")

@@ -29,9 +29,6 @@ from panvox.verdicts import Feedback, Verdict
 if TYPE_CHECKING:  # SQLAlchemy takes a quarter of a second, and a report of a turn needs no store
     from panvox.store import StoredTurn
 
-NAMED = 5
-"""Of the best members, so many are named."""
-
 MORE_MODELS = (
     "More models make it a vote: set a key such as OPENAI_API_KEY or OPENROUTER_API_KEY in the environment, "
     "start Ollama, or write a settings file with `panvox init`."
