@@ -422,7 +422,7 @@ Groups   ━━━━━━━━      67 %  Canberra  p1/m, p2/m, p3/m and 3 mo
          ━━━           22 %  Sydney    p7/m, p8/m
          ━             11 %  Perth     p9/m
 Dissent  Sydney  p7/m: The capital is Sydney.
-Best     1 p1/m · 2 p2/m · 3 p3/m · 4 p4/m · 5 p5/m · 6 p6/m · 7 p7/m · 8 p9/m
+Best     1 p1/m · 2 p2/m · 3 p3/m · 4 p4/m · 5 p5/m
 Fastest  p1/m in 1.0 s
 Ledger   16 asked: 9 answered, 5 rate limited, 1 unauthorised, 1 cancelled
          ✗ 5 rate limited  q0/m, q1/m, q2/m and 2 more
