@@ -146,6 +146,11 @@ class Ledger:
         self._move(record, state)
         return record.outcome
 
+    def keep(self, record: Record, outcome: Outcome) -> None:
+        """The member ended earlier, and is not asked again."""
+        record.outcome = outcome
+        self._move(record, outcome.state)
+
     def _move(self, record: Record, state: State) -> None:
         self._states[record.state] -= 1
         self._states[state] += 1

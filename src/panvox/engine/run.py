@@ -19,7 +19,7 @@ from panvox.engine.conversation import Past, prompt_for
 from panvox.engine.turn import Manner, Member, Turn
 from panvox.engine.waves import Cascade, Means, NullPurse
 from panvox.errors import UsageError
-from panvox.messages import Prompt
+from panvox.messages import Outcome, Prompt
 from panvox.protocols import Journal, Purse
 from panvox.waiting import Stop, Wait
 
@@ -73,11 +73,13 @@ class Run:
         stop: Stop | None = None,
         deadline: float | None = None,
         rules: Rules | None = None,
+        landed: Sequence[Outcome] = (),
     ) -> AsyncIterator[Turn]:
         """Ask every member; `deadline` is the turn's ceiling in seconds.
 
-        Under `stop` the turn ends once the answer is decided, whatever `wait` says. Without `rules` those of
-        the run hold.
+        Members of `landed` outcomes are not asked: those outcomes stand, as if they had come first. Under
+        `stop` the turn ends once the answer is decided, whatever `wait` says. Without `rules` those of the
+        run hold.
 
         `prompt` holds what this turn adds to the conversation. On leaving, open members are cancelled and
         booked, and the journal has everything. Errors of the body come out bare. Raises `UsageError` while
@@ -90,7 +92,11 @@ class Run:
         self._under_way = True
         try:
             manner = Manner(
-                wait=wait or Wait(), stop=stop or Stop(), deadline=deadline, rules=rules or self.rules
+                wait=wait or Wait(),
+                stop=stop or Stop(),
+                deadline=deadline,
+                rules=rules or self.rules,
+                landed=landed,
             )
             async with self._one_turn(prompt, manner) as turn:
                 yield turn

@@ -60,7 +60,8 @@ class Member:
     """A model in a panel; `deadline` is in seconds from the member's own start.
 
     `cost` tells how many USD it is expected to cost to ask it a prompt; None where asking it costs nothing.
-    `latency` is how many seconds its answers take, as far as that is known.
+    `latency` is how many seconds its answers take, as far as that is known. `declined` is why it is not to be
+    asked at all, as a sentence; empty for all others.
     """
 
     identity: Identity
@@ -68,6 +69,7 @@ class Member:
     deadline: float | None = None
     cost: Callable[[Prompt], Decimal] | None = None
     latency: float | None = None
+    declined: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class Manner:
     stop: Stop
     deadline: float | None
     rules: Rules
+    landed: Sequence[Outcome] = ()
 
 
 class Turn:
@@ -106,6 +109,7 @@ class Turn:
         self._wait_over = False
         self._stop_rule = manner.stop
         self._deadline = manner.deadline
+        self._landed = {outcome.member.name: outcome for outcome in manner.landed}
         self._journal = journal
         self._means = means
         self._members = {member.identity.name: member for member in members}
@@ -243,6 +247,7 @@ class Turn:
         if self._stop_rule.kind != "never" and self._curator.kind is Expect.TEXT:
             self.note(FREE_TEXT)
         self._means.purse.begin(run=self.run, turn=self.number, tag=self._means.tag)
+        self._book_unasked()
         async with asyncio.TaskGroup() as tasks:
             await self._ask_in_waves(tasks)
         for record in self._ledger.records():
@@ -251,7 +256,7 @@ class Turn:
 
     async def _ask_in_waves(self, tasks: asyncio.TaskGroup) -> None:
         """Free members first, then those that cost money; under a cascade only as long as they are needed."""
-        left = {record.identity.name: record for record in self._ledger.records()}
+        left = {record.identity.name: record for record in self._ledger.records() if record.state.open}
         cascade = self._means.cascade
         for wave in self._waves():
             if cascade is not None and await self._is_enough(cascade):
@@ -262,10 +267,13 @@ class Turn:
 
     def _waves(self) -> Iterator[Sequence[str]]:
         """Who is asked after whom. What members may cost is worked out when the free ones have started."""
-        free = [name for name, member in self._members.items() if member.cost is None]
+        asked = {
+            r.identity.name: self._members[r.identity.name] for r in self._ledger.records() if r.state.open
+        }
+        free = [name for name, member in asked.items() if member.cost is None]
         if free:
             yield free
-        for name, member in self._members.items():
+        for name, member in asked.items():
             if member.cost is not None:
                 self._costs[name] = member.cost(self._prompt_for(name, self._prompt))
         if self._means.cascade is not None and self._means.cascade.tiers:
@@ -386,6 +394,16 @@ class Turn:
             case _:
                 self._book(record, State.CANCELLED, reason="the run was stopped before this model had ended")
 
+    def _book_unasked(self) -> None:
+        """Who ended earlier stands as it did; who is not to be asked is booked with the reason."""
+        for record in self._ledger.records():
+            name = record.identity.name
+            if outcome := self._landed.get(name):
+                self._ledger.keep(record, outcome)
+                self._tell(outcome)
+            elif reason := self._members[name].declined:
+                self._book(record, State.SKIPPED, reason=reason)
+
     def _book(
         self,
         record: Record,
@@ -396,11 +414,15 @@ class Turn:
         spared: bool = False,
     ) -> None:
         outcome = self._ledger.end(record, state, self._now(), fault=fault, reason=reason)
-        self._unwritten.put_nowait(outcome)
         if spared:
             name = outcome.member.name
             reserved, seconds = self._costs.get(name, Decimal(0)), self._latency(self._members[name])
             self._spared.append(Spared(outcome=outcome, reserved=reserved, seconds=seconds))
+        self._tell(outcome, spared=spared)
+
+    def _tell(self, outcome: Outcome, *, spared: bool = False) -> None:
+        """A member has ended: the books, the verdict and the reader hear of it."""
+        self._unwritten.put_nowait(outcome)
         if self._curator.add(outcome, spared=spared):
             self._mailbox.verdict_changed()
         self._mailbox.put(MemberEnded(outcome))
