@@ -51,7 +51,7 @@ class Folder:
 
         Raises `UsageError` where it is none, another process writes to it, or its prompt was changed.
         """
-        yield cls(path, RunFile(**{}), "")
+        yield cls(path, RunFile(), "")
 
     def fitted(self, fits: Mapping[str, Fit]) -> None:
         """How the prompt was made to fit each model, by name; told in its page and in `run.json`."""
