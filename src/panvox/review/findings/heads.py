@@ -16,11 +16,16 @@ TEXT = 4_000
 _LOOKED_AT = 2_000
 
 _SEVERITY = "|".join(sorted(map(re.escape, SEVERITIES), key=lambda word: (-len(word), word)))
-_NOUN = r"(?:[\s-]{1,3}(?:severity|priority|risk|impact|issues?|bugs?|vulnerabilit(?:y|ies)|problems?|concerns?)){0,2}"
+_NOUN = (
+    r"(?:[\s-]{1,3}(?:severity|priority|risk|impact|issues?|bugs?|vulnerabilit(?:y|ies)|problems?"
+    r"|concerns?)){0,2}"
+)
 _LEADING = re.compile(
-    r"[\s*_`\[(【<]{0,8}(?:(?:severity|priority|schweregrad|priorität|gravité|gravedad|严重性|级别)\s{0,3}[:：=]\s{0,3})?"
+    r"[\s*_`\[(【<]{0,8}(?:(?:severity|priority|schweregrad|priorität|gravité|gravedad|严重性"
+    r"|级别)\s{0,3}[:：=]\s{0,3})?"
     rf"(?P<mark>[*_`\[(【<🔴🟠🟡🟢🔵⚠️\s]{{0,8}})(?P<word>{_SEVERITY})(?P<noun>{_NOUN})"
-    r"(?P<end>\s{0,3}[\])】>*_`]{1,6}\s{0,3}[:：—–|,/-]{0,3}|\s{0,3}[:：]|\s{1,3}[—–|-]\s|\s{0,3}$)[*_`]{0,4}",
+    r"(?P<end>\s{0,3}[\])】>*_`]{1,6}\s{0,3}[:：—–|,/-]{0,3}|\s{0,3}[:：]|\s{1,3}[—–|-]\s"
+    r"|\s{0,3}$)[*_`]{0,4}",
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
@@ -31,15 +36,17 @@ _TRAILING = re.compile(
 )
 _EMOJI = re.compile(r"\s{0,3}([🔴🟠🟡🟢🔵])️?\s{0,3}")
 _NUMBER = re.compile(
-    r"[\s*_#]{0,6}(?:(?:issue|finding|problem|bug|item|problème|problema|befund|问题)\s{0,3}#?)?\s{0,2}\d{1,4}\s{0,2}"
-    r"(?:[.):：、—–-]{1,2}\s{0,3}|$)|[\s*_]{0,6}[A-Z]{1,3}-?\d{1,4}[.:)]\s{0,3}",
+    r"[\s*_#]{0,6}(?:(?:issue|finding|problem|bug|item|problème|problema|befund"
+    r"|问题)\s{0,3}#?)?\s{0,2}\d{1,4}\s{0,2}"
+    r"(?:[.):：、—–-]{1,2}\s{0,3}|$)|[\s*_]{0,6}(?!L\d)[A-Z]{1,3}-?\d{1,4}[.:)]\s{0,3}",
     re.IGNORECASE,
 )
 _LABEL = re.compile(
     r"[\s*_`#-]{0,6}([^\W\d_]{1,20})(?:[ /&]{1,3}[^\W\d_]{1,20}){0,2}[*_`\s]{0,4}[:：][*_`\s]{0,4}"
 )
 _GENERAL = re.compile(
-    r"[\s*_`\[(]{0,5}(?:general|allgemein|général|generale?|global|整体|总体)[\s*_`\])]{0,5}[:：]\s*", re.I
+    r"[\s*_`\[(]{0,5}(?:general|allgemein|général|generale?|global|整体|总体)[\s*_`\])]{0,5}[:：]\s*",
+    re.IGNORECASE,
 )
 _BOLD = re.compile(r"\s*(?:\*\*|__)([^*\n]{3,300}?)(?:\*\*|__)\s*[:：.—–-]{0,2}\s*")
 _SENTENCE = re.compile(r"(?<=[\w`)\]\"'”»*])[.!?](?=\s+[^\s\da-z])|(?<=[。！？])")
@@ -60,7 +67,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def head_of(text: str, places: Places, *, within: str = "") -> Head:
-    """Take the first line of an item, a heading or a paragraph apart; `within` is the file it stands below."""
+    """Take a first line apart: of an item, a heading or a paragraph that stands below the file `within`."""
     looked, beyond = text[:_LOOKED_AT].strip(), text[_LOOKED_AT:]
     number = _NUMBER.match(looked)
     looked = looked[number.end() :] if number else looked
@@ -138,7 +145,8 @@ def _without(text: str, place: Place) -> str:
     """`text` without the place where that stands before or behind what it says; within, it stays."""
     before, after = text[: place.start], text[place.end :]
     if place.end and not before.strip(" *_`[(<-–—:@|>"):
-        return after.lstrip(" \t:：,;–—-|>])*_`" if not after.lstrip().startswith("**") else " \t")
+        after = after.removeprefix("`")
+        return after.lstrip(" \t" if after.lstrip().startswith("**") else " \t:：,;.–—-|/>])*_")
     if place.end and not after.strip(_EDGE + "`"):
         return _LEFT_OVER.sub("", before)
     return text

@@ -1,4 +1,4 @@
-"""Where a finding is: names of files and numbers of lines, as models write them, held against the files. Pure."""
+"""Where a finding is: files and lines as models write them, held against the files. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ _WORD = (
     r"(?:\b(?:lines?|ln\.?|zeilen?|z\.|lignes?|líneas?|linhas?|righe|riga|строк[аи]?)\s{0,3}:?\s{0,3}"
     r"|第\s{0,3}|行\s{0,3}|\bL)"
 )
-_RANGE = r"`?(?P<{0}>\d{{1,7}})(?:\s{{0,3}}(?:-|–|—|~|to|bis|through|至|到|à|a)\s{{0,3}}L?(?P<{0}_end>\d{{1,7}}))?(?!\w|\.\d)"
+_RANGE = (
+    r"`?(?P<{0}>\d{{1,7}})"
+    r"(?:\s{{0,3}}(?:-|–|—|~|to|bis|through|至|到|à|a)\s{{0,3}}L?(?P<{0}_end>\d{{1,7}}))?(?![A-Za-z0-9_]|\.\d)"
+)
 _AFTER = re.compile(
     r"[`*\]\"']{0,4}\s{0,3}(?:"
-    + r"(?:::?|#L?|\(|\[)\s{0,2}"
+    r"(?:::?|#L?|\(|\[)\s{0,2}"
     + _RANGE.format("direct")
-    + r"|(?:[,;:@(\[–—-]|at|on|in|an|in|à)?\s{0,3}[`*(\[]{0,3}"
+    + r"(?::\d{1,5})?|(?:[,;:@(\[–—-]|at|on|in|an|in|à)?\s{0,3}[`*(\[]{0,3}"
     + _WORD
     + _RANGE.format("spoken")
     + r")[`*)\]\s]{0,4}行?",
@@ -91,7 +94,8 @@ class Places:
         head = text[:_LOOKED_AT]
         found = _FIRST.match(head) or _ALONE.search(head)
         first, last = _numbers(found)
-        start, end = (found.start(), found.end()) if found and found.start() == 0 else (0, 0)
+        leads = found is not None and not head[: found.start()].strip("*_`[( ")
+        start, end = (found.start(), found.end()) if found and leads else (0, 0)
         return self._clipped(Place(path, first, last, start, end))
 
     def corrected(self, place: Place, text: str) -> Place:
@@ -158,7 +162,7 @@ def _quoted(text: str) -> Iterator[str]:
     """Code that a finding quotes: in backticks, and the lines of its first block."""
     for each in _QUOTES.finditer(text[:4_000]):
         yield each[1].strip()
-    before, fence, after = text[:4_000].partition("```")
+    _, fence, after = text[:4_000].partition("```")
     if fence:
         for line in after.partition("```")[0].splitlines()[1:6]:
             yield line.strip()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from panvox.review.findings.drafts import Draft, draft_of, finding_of, told_by_labels
 from panvox.review.findings.findings import Finding, Severity
@@ -36,11 +37,11 @@ def read_findings(
     text = visible(text)
     drafts = drafts_in_json(text, places) or _in_markdown(text, places)
     found = (finding_of(draft, model, lineage, places) for draft in drafts)
-    return tuple(finding for finding, _ in zip((each for each in found if each is not None), range(MOST)))
+    return tuple(islice((finding for finding in found if finding is not None), MOST))
 
 
 def says_none(text: str) -> bool:
-    """Whether a review says that there is nothing to tell: somewhere in a line, or as an empty list of JSON."""
+    """Whether a review says that there is nothing to tell, in a sentence or as an empty list of JSON."""
     shown = visible(text[:20_000])
     if shown.strip().strip("`").removeprefix("json").strip() in ("[]", "{}"):
         return True
@@ -191,7 +192,7 @@ def _begins(line: Line, item: _Item | None, places: Places) -> bool:
 
 def _of_item(item: _Item, section: _Section, places: Places) -> Iterator[Draft]:
     said = item.first.text
-    if finds_none(plain(said)) or passed_over(plain(said)) or label_of(said) is not None and not item.lines:
+    if finds_none(plain(said)) or passed_over(plain(said)) or (label_of(said) is not None and not item.lines):
         return
     head = head_of(said, places, within=section.path)
     if filling(head.title) and item.lines:
