@@ -1,4 +1,4 @@
-"""What a model is asked whose context is too small: all of the material in parts, notes, a beginning, or nothing."""
+"""What a model is asked whose context is too small: the material in parts, notes, a beginning, or nothing."""
 
 from __future__ import annotations
 
