@@ -90,3 +90,11 @@ def _with_hash(model: str, stem: str, digits: int) -> str:
 def _cut(stem: str, most: int) -> str:
     """As many whole characters as take `most` bytes."""
     return stem.encode()[:most].decode(errors="ignore").rstrip(".")
+
+
+def is_page(name: str) -> bool:
+    """Whether a name, as it stands in some file, is one that pages have; others could lead elsewhere."""
+    return name.endswith(SUFFIX) and name[0] not in ".-" and not _ELSEWHERE.intersection(name)
+
+
+_ELSEWHERE = frozenset("/\\:\0")
