@@ -49,9 +49,10 @@ class Patterns:
     """The lines of one file of patterns, compiled once; the last one that is met decides."""
 
     def __init__(self, text: bytes) -> None:
-        self._rules = [(rule, re.compile(rule.expression, re.DOTALL)) for rule in reversed([*rules_of(text)])]
-        self._names = _any_of(rule for rule, _ in self._rules if not rule.whole)
-        self._paths = _any_of(rule for rule, _ in self._rules if rule.whole)
+        self._rules = [*rules_of(text)][::-1]
+        self._compiled: dict[bytes, re.Pattern[bytes]] = {}
+        self._names = _any_of(rule for rule in self._rules if not rule.whole)
+        self._paths = _any_of(rule for rule in self._rules if rule.whole)
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -64,12 +65,19 @@ class Patterns:
         named = self._names is not None and self._names.fullmatch(name) is not None
         if not named and (self._paths is None or self._paths.fullmatch(path) is None):
             return None
-        for rule, expression in self._rules:
+        for rule in self._rules:
             if rule.folders_only and not folder:
                 continue
-            if expression.fullmatch(path if rule.whole else name) is not None:
+            if self._expression(rule).fullmatch(path if rule.whole else name) is not None:
                 return not rule.negated
         return None
+
+    def _expression(self, rule: Rule) -> re.Pattern[bytes]:
+        """Compiled when it is first needed: most lines of most files never are."""
+        found = self._compiled.get(rule.expression)
+        if found is None:
+            found = self._compiled[rule.expression] = re.compile(rule.expression, re.DOTALL)
+        return found
 
 
 def _any_of(rules: Iterable[Rule]) -> re.Pattern[bytes] | None:
