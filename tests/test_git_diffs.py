@@ -215,3 +215,9 @@ def test_settings_of_looks_change_nothing(repository: Path) -> None:
     for name, value in (("diff.noprefix", "true"), ("color.ui", "always"), ("diff.mnemonicPrefix", "true")):
         git(repository, "config", name, value)
     assert diffed(repository) == plain
+
+
+def test_a_new_file_that_git_was_told_of_is_in_the_diff(repository: Path) -> None:
+    put(repository, {"new.py": "new\n"})
+    git(repository, "add", "-N", "new.py")
+    assert touched(diffed(repository)) == ["new.py"]

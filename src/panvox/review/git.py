@@ -120,7 +120,7 @@ def _git(words: Sequence[str], where: Path, *, limit: int, filters: tuple[str, .
         except subprocess.CalledProcessError:
             complaints.seek(0)
             said = _text(complaints.read(_MOST_WORDS)).strip() or f"it failed at `git {words[0]}`"
-            raise UsageError("git says: " + " ".join(map(escaped, said.split()))) from None
+            raise UsageError(escaped("git says: " + " ".join(said.split()))) from None
     return output
 
 
