@@ -56,15 +56,14 @@ def find_secrets(material: Material, *, allowed: Collection[str] = ()) -> tuple[
     `allowed` has marks, and places such as `src/a.py:12` or `src/a.py`.
     """
     words = _words(allowed)
-    return tuple(
-        secret for file in material.files for secret, _ in _found(file) if words.isdisjoint(secret.names)
-    )
+    found = (secret for file in material.files for secret, _ in _found(file))
+    return tuple(secret for secret in found if words.isdisjoint(secret.names))
 
 
 def masked(material: Material, *, allowed: Collection[str] = ()) -> Material:
     """`material` with every secret replaced by a word that tells its kind; no file that is one as a whole.
 
-    Lines stay where they are, and nothing is found in it again. Where nothing is masked it is the same object.
+    Lines stay where they are, and nothing is found in it again. Without secrets it is the same object.
     """
     words = _words(allowed)
     kept, left_out = [], list(material.left_out)
@@ -199,7 +198,8 @@ def _meant(file: InputFile, text: str, words: frozenset[str]) -> list[Span]:
 
 
 def _with_masks(text: str, meant: Sequence[Span]) -> str:
-    pieces, told = [], 0
+    pieces: list[str] = []
+    told = 0
     for span in meant:
         pieces += text[told : span.start], replaced(text, span)
         told = span.stop

@@ -1,7 +1,7 @@
 """Values that are given to a name such as `password` or `api_key`, and texts in quotes that look random.
 
-The names are those of detect-secrets, with some that it lacks; its expressions are not used, since they go back
-and forth over long lines. Which values count is told in `plausible`.
+The names are those of detect-secrets, with some that it lacks; its expressions are not used, since
+they go back and forth over long lines. Which values count is told in `plausible`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TELLS_ANOTHER = re.compile(
     r"|count|limit|pattern|regex|regexp|label|hint|prompt|message|msg|error|help|text|title|description|format"
     r"|prefix|suffix|class|function|policy|rule|scope|scopes|endpoint|reference|ref|arn|store|manager|provider"
     r"|reset|page|remaining|budget|cost|usage|expires|expiry|ttl|algorithm|method|mode|status|state|version|key_?id|input|placeholder"
-    r"|symbol|word|words|s)$"
+    r"|symbol|s)$"
 )
 _AFTER = (
     r"(?P<rest>[\w-]{0,40}+)[\"'`\])]{0,2}+[ \t]{0,40}+"
@@ -50,39 +50,46 @@ _DIGEST = re.compile(
 def assigned(text: str, lowered: str, start: int, stop: int, *, quotes: bool) -> Iterator[Span]:
     """What is given to names of secrets from `start` up to `stop`; `quotes` where only literals count."""
     for found in _names().finditer(lowered, start, stop):
-        if _TELLS_ANOTHER.search(found["rest"].strip("_-")) or (
-            found["word"] == "token"
-            and _NO_SECRET_TOKENS.search(lowered, max(start, found.start() - 16), found.start())
-        ):
+        if _tells_another(found, lowered, start):
             continue
-        bare = _BARE_BEFORE_COMMAND if found[0].endswith("=") else _BARE
-        value = _QUOTED.match(text, found.end(), stop)
+        value, quoted = _QUOTED.match(text, found.end(), stop), True
         if value is None and not quotes:
-            value = bare.match(text, found.end(), stop)
+            bare = _BARE_BEFORE_COMMAND if found[0].endswith("=") else _BARE
+            value, quoted = bare.match(text, found.end(), stop), False
         if value is None or value.lastindex is None:
             continue
-        of_password = bool(_PASSWORDS.search(found["word"]))
-        judge = plausible.password if of_password or found["word"] == "secret" else plausible.key
-        if judge(value[value.lastindex]):
-            yield Span(*value.span(value.lastindex), "password" if of_password else "key or token", 5)
+        word, given = found["word"], value[value.lastindex]
+        if _PASSWORDS.search(word):
+            kind, counts = "password", plausible.password(given, quoted=quoted)
+        else:
+            kind = "key or token"
+            counts = plausible.key(given) or (word == "secret" and plausible.password(given, quoted=quoted))
+        if counts:
+            yield Span(*value.span(value.lastindex), kind, 5)
+
+
+def _tells_another(found: re.Match[str], lowered: str, start: int) -> bool:
+    """Whether the name is that of something about a secret, or of a token that is none."""
+    if _TELLS_ANOTHER.search(found["rest"].strip("_-")):
+        return True
+    before = max(start, found.start() - 16)
+    return found["word"] == "token" and bool(_NO_SECRET_TOKENS.search(lowered, before, found.start()))
 
 
 def random_literals(text: str, lowered: str, start: int, stop: int) -> Iterator[Span]:
     """Texts in quotes that look random and are called neither digests nor anything of the kind."""
     for found in _LITERAL.finditer(text, start, stop):
         value = found[2]
-        if (
-            not _mixed(value)
-            or plausible.made_of_words(value)
-            or not plausible.random_looking(value, least=4.5)
-        ):
+        if not _mixed(value) or not plausible.random_looking(value, least=4.5):
             continue
-        if _DIGEST.search(lowered, max(0, found.start() - 60), found.start()):
-            continue
-        yield Span(*found.span(2), "random text", 9)
+        if not _DIGEST.search(lowered, max(0, found.start() - 60), found.start()):
+            yield Span(*found.span(2), "random text", 9)
 
 
 def _mixed(value: str) -> bool:
+    """Whether it has both cases, and is not made of words."""
+    if plausible.made_of_words(value):
+        return False
     return any(c.islower() for c in value) and any(c.isupper() for c in value)
 
 

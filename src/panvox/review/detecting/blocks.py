@@ -1,4 +1,4 @@
-"""Private keys that span lines, or stand in one with `\\n` between their parts."""
+r"""Private keys that span lines, or stand in one with `\n` between their parts."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def mask(kind: str) -> str:
 
 
 def replaced(text: str, span: Span) -> str:
-    """What stands in the place of `span`: one mask, or in a block one a line, so that lines stay as they are."""
+    """What stands in the place of `span`: a mask, or in a block one a line, so that lines stay."""
     value = text[span.start : span.stop]
     if "\n" not in value:
         return mask(span.kind)

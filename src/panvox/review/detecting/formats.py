@@ -86,22 +86,24 @@ _OURS = (
 def formatted(text: str, lowered: str) -> Iterator[Span]:
     """What stands in `text` in a known format; `lowered` is the text in lower case, as long as it."""
     for form in formats():
-        if not any(hint in lowered for hint in form.hints):
+        if any(hint in lowered for hint in form.hints):
+            yield from _of_form(text, form)
+
+
+def _of_form(text: str, form: Format) -> Iterator[Span]:
+    group = "value" if "value" in form.pattern.groupindex else 0
+    told = 0
+    for found in form.pattern.finditer(text):
+        start, stop = found.span(group)
+        if start < told:  # within what was seen already: a run is looked at once
             continue
-        for found in form.pattern.finditer(text):
-            group = "value" if "value" in form.pattern.groupindex else 0
-            start, stop = found.span(group)
-            if group == 0 and start and text[start - 1].isalnum():
+        if group == 0:
+            told = longer = _TOKEN.match(text, stop).end()  # type: ignore[union-attr]  # matches anything
+            if (start and text[start - 1].isalnum()) or (longer > stop and form.kind in _EXACT):
                 continue
-            going_on = _TOKEN.match(text, stop)
-            longer = stop if going_on is None else going_on.end()
-            if form.kind in _EXACT:
-                if longer > stop and group == 0:
-                    continue
-            elif group == 0:
-                stop = longer
-            if form.check(text[start:stop]):
-                yield Span(start, stop, form.kind, form.rank)
+            stop = longer
+        if form.check(text[start:stop]):
+            yield Span(start, stop, form.kind, form.rank)
 
 
 @cache
@@ -152,7 +154,23 @@ def _address(value: str) -> bool:
 
 
 _WEAK_WORDS = frozenset(
-    "pass password passwd pw pwd secret key token user username root admin postgres guest test changeme".split()  # noqa: SIM905
+    (
+        *(
+            "pass",
+            "password",
+            "passwd",
+            "pw",
+            "pwd",
+            "secret",
+            "key",
+            "token",
+            "user",
+            "username",
+            "root",
+            "admin",
+        ),
+        *("postgres", "guest", "test", "changeme"),
+    )
 )
 _CHECKED = (
     Format(
@@ -164,7 +182,8 @@ _CHECKED = (
     Format(
         "password in an address",
         re.compile(
-            r"://(?P<user>[^\s/:@\"'<>{}$%\[\]]{0,80}+):(?!(?P=user)@)(?P<value>[^\s/@\"'<>{}\[\]]{3,200}+)@"
+            r"://(?P<user>[^\s/:@\"'<>{}$%\[\]]{0,80}+)"
+            r":(?!(?P=user)@)(?P<value>[^\s/@\"'<>{}\[\]]{3,200}+)@"
         ),
         ("://",),
         _address,
@@ -173,7 +192,8 @@ _CHECKED = (
     Format(
         "npm token",
         re.compile(
-            r"(?:(?<=:)|(?m:^[ \t]{0,9}))_(?:authToken|password|auth)[ \t]{0,9}+=[ \t]{0,9}+[\"']?(?P<value>[^\s\"'$]{8,}+)"
+            r"(?:(?<=:)|(?m:^[ \t]{0,9}))_(?:authToken|password|auth)[ \t]{0,9}+=[ \t]{0,9}+"
+            r"[\"']?(?P<value>[^\s\"'$]{8,}+)"
         ),
         ("_auth", "_password"),
         rank=2,

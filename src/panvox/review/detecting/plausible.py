@@ -8,9 +8,9 @@ from collections import Counter
 
 _PLACEHOLDER = re.compile(
     r"x{4,}|\*{3,}|\.{3}|example|placeholder|change.?(?:me|it|this)|replace.?(?:me|it|this|with)|redacted"
-    r"|(?:^|[^a-z])(?:your|my|the|some|any|fake|dummy|sample|mock|test|testing|todo|insert|invalid|wrong|foo|bar"
+    r"|(?:^|[^a-z0-9])(?:your|my|the|some|any|fake|dummy|sample|mock|test|testing|todo|insert|invalid|wrong|foo|bar"
     r"|foobar|demo|default|temp|tbd|none|null|nil|true|false|undefined|unset|empty|secret|password|passwd|token"
-    r"|apikey|string|value)(?:[^a-z]|$)"
+    r"|apikey|string|value)(?:[^a-z0-9]|\d{0,4}$)"
 )
 _STRICT_PLACEHOLDER = re.compile(
     r"x{6,}|\*{3,}|\.{3}|example|placeholder|redacted|(?:^|[-_])(?:your|fake|dummy|sample|changeme|insert)(?:[-_]|$)"
@@ -19,6 +19,7 @@ _TEMPLATE = re.compile(r"\$|\{\{|\{[\w.!:\[\]]*\}|%[sdr(]|<[^<>]*>|^[{\[(<%&]|#\
 _REFERENCE = re.compile(r"[\w.]+[(\[]|::|->")
 _PARTS = re.compile(r"[-_./:@+=,;|\\ ]+")
 _WORDS = re.compile(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}|\d{1,4}")
+_ONE_WORD = re.compile(r"[a-z]{8,}+")
 _LONG_WORDS = re.compile(r"[a-z]{5,}+")
 _ALPHABET = re.compile(r"abcdefgh|01234567", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -31,17 +32,17 @@ def entropy(value: str) -> float:
 
 
 def stands_in(value: str) -> bool:
-    """Whether a value with a known format is one that documentation shows: `sk-ant-your-key`, `AKIA…EXAMPLE`."""
+    """Whether a value with a known format is one that manuals show: `sk-ant-your-key`, `AKIA…EXAMPLE`."""
     return bool(_STRICT_PLACEHOLDER.search(value.lower())) or len(set(value)) < 8
 
 
-def password(value: str) -> bool:
-    """Whether `value` may be a password that somebody uses."""
+def password(value: str, *, quoted: bool = True) -> bool:
+    """Whether `value` may be a password that somebody uses; without quotes one word is prose."""
     if not 6 <= len(value) <= 128 or _not_literal(value) or _PLACEHOLDER.search(value.lower()):
         return False
     if _REFERENCE.match(value) or value.isdigit():
         return False
-    return not _reads_as_name(value)
+    return (quoted and bool(_ONE_WORD.fullmatch(value))) or not _reads_as_name(value)
 
 
 def key(value: str) -> bool:

@@ -11,10 +11,77 @@ _NEW_NAME = re.compile(r"^\+\+\+ (.*)$", re.MULTILINE)
 _OLD_NAME = re.compile(r"^--- (.*)$", re.MULTILINE)
 _CODE = frozenset(
     (
-        "py pyi pyx js mjs cjs jsx ts tsx vue svelte go java kt kts scala groovy rs c h cc cpp cxx hpp hh m mm cs fs vb "
-        "rb php pl pm swift dart lua r jl ex exs erl hs ml clj cljs el sql proto graphql css scss html htm ipynb "
-        "json jsonl json5 tf nix zig nim sol cls"
-    ).split()
+        *(
+            "c",
+            "cc",
+            "clj",
+            "cljs",
+            "cls",
+            "cpp",
+            "cs",
+            "css",
+            "cxx",
+            "dart",
+            "el",
+            "erl",
+            "ex",
+            "exs",
+            "fs",
+            "go",
+        ),
+        *(
+            "graphql",
+            "groovy",
+            "h",
+            "hh",
+            "hpp",
+            "hs",
+            "htm",
+            "html",
+            "ipynb",
+            "java",
+            "jl",
+            "js",
+            "json",
+            "json5",
+        ),
+        *(
+            "jsonl",
+            "jsx",
+            "kt",
+            "kts",
+            "lua",
+            "m",
+            "mjs",
+            "cjs",
+            "ml",
+            "mm",
+            "nim",
+            "nix",
+            "php",
+            "pl",
+            "pm",
+            "proto",
+        ),
+        *(
+            "py",
+            "pyi",
+            "pyx",
+            "r",
+            "rb",
+            "rs",
+            "scala",
+            "scss",
+            "sol",
+            "sql",
+            "svelte",
+            "swift",
+            "tf",
+            "ts",
+            "tsx",
+        ),
+        *("vb", "vue", "zig"),
+    )
 )
 
 

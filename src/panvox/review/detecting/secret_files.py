@@ -1,4 +1,4 @@
-"""Files that hold secrets by their nature, told by their names and, where those are not enough, what they hold."""
+"""Files that are secrets as a whole: by their names and, where those are not enough, what they hold."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _BY_CONTENT = (
     (".pypirc", re.compile(r"password")),
     ("pip.conf", re.compile(r"://[^/\s@]{1,200}+@")),
     ("credentials", re.compile(r"aws_secret_access_key|_key\s*+=")),
-    ("*.json", re.compile(r'"type"\s*+:\s*+"service_account"(?=.{0,4000}?"private_key")', re.DOTALL)),
+    ("*.json", re.compile(r'"private_key"\s*+:\s*+"-----BEGIN')),  # a service account
 )
 _KUBECONFIG = re.compile(r"client-key-data:|^\s*+token:", re.MULTILINE)
 

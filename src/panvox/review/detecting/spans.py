@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """The characters from `start` up to `stop`; of two that overlap the kind with the lower `rank` is told."""
+    """The characters from `start` up to `stop`; of two that overlap the lower `rank` tells the kind."""
 
     start: int
     stop: int
