@@ -22,7 +22,7 @@ NAMES = ("explain", "plan", "refactor", "review", "security", "tests")
 LISTING = ("refactor", "review", "security", "tests")
 FORM = "- [severity] path:line: title in one sentence. Then why it matters and what to do instead."
 EXAMPLE = re.compile(
-    r"^- \[(critical|high|medium|low|info)\] [\w./-]+:\d+(-\d+)?: [^.]+(\.\w+[^.]*)?\. .+\.$", re.M
+    r"^- \[(critical|high|medium|low|info)\] [\w./-]+:\d+(-\d+)?: [^.]+(\.\w+[^.]*)?\. .+\.$", re.MULTILINE
 )
 
 
