@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import inf, isclose
 
 import looptime
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from panvox.protocols import Demand, Limits, Scope, Window
 
 PROVIDER = Scope("provider", "p")
 ACCOUNT = Scope("account", "p/main")
+ACCOUNTS = (ACCOUNT, Scope("account", "p/team"))
 MINUTE = 60.0
 
 
@@ -119,22 +121,25 @@ some_limits = st.builds(
 
 @st.composite
 def fleets(draw: st.DrawFn) -> list[Call]:
-    """Calls of some models of two accounts of a provider."""
-    count = draw(st.integers(1, 25))
+    """Models at two accounts of a provider, each asked a few times, one call after the other."""
     return [
         Call(
-            scopes=(
-                Scope("model", f"p/m{model}"),
-                Scope("account", draw(st.sampled_from(["p/main", "p/team"]))),
-                PROVIDER,
-            ),
+            scopes=(Scope("model", f"p/m{model}"), account, PROVIDER),
             model=f"p/m{model}",
             input_tokens=draw(st.integers(0, 1_500)),
             output_tokens=draw(st.integers(0, 400)),
             seconds=draw(st.sampled_from([0.5, 3.0, 8.0])),
+            chain=f"p/m{model}",
         )
-        for model in draw(st.lists(st.integers(0, 9), min_size=count, max_size=count))
+        for model, account in enumerate(draw(st.lists(st.sampled_from(ACCOUNTS), min_size=1, max_size=20)))
+        for _ in range(draw(st.integers(1, 3)))
     ]
+
+
+@st.composite
+def calls_of_many(draw: st.DrawFn) -> list[Call]:
+    """Calls that do not wait for each other."""
+    return [msgspec.structs.replace(call, chain="") for call in draw(fleets())]
 
 
 plans = st.tuples(
@@ -178,13 +183,13 @@ def amount_of(call: Call, window: Window) -> int:
     }[window.unit]
 
 
-@given(fleets(), some_limits)
+@given(calls_of_many(), some_limits)
 def test_one_more_call_never_makes_it_shorter(calls: list[Call], limit: Limits) -> None:
     limits = {PROVIDER: limit}
     assert projected(calls, limits).seconds >= projected(calls[:-1], limits).seconds - 1e-6
 
 
-@given(fleets(), st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
+@given(calls_of_many(), st.integers(1, 5), st.integers(1, 5), st.integers(1, 5))
 def test_a_wider_limit_never_makes_it_longer(calls: list[Call], slots: int, rate: int, more: int) -> None:
     def limited(slots: int, rate: int) -> float:
         window = Window("requests", rate, MINUTE)
@@ -201,7 +206,7 @@ async def really(calls: Sequence[Call], limits: Mapping[Scope, Limits]) -> float
     """When the last of `calls` is over if a real limiter lets them out; those that never go are left out."""
     limiter = MemoryLimiter(lambda scope: limits.get(scope, Limits()))
 
-    async def one(call: Call) -> None:
+    async def one(call: Call) -> bool:
         permit = limiter.permit(
             Demand(
                 scopes=call.scopes,
@@ -213,17 +218,26 @@ async def really(calls: Sequence[Call], limits: Mapping[Scope, Limits]) -> float
         try:
             while (hold := await permit.wait()) is not None:
                 if hold.seconds == inf:
-                    return
+                    return False
             permit.replied(ReplyBegan())
             await asyncio.sleep(call.seconds)
         finally:
             permit.close()
+        return True
 
+    async def one_after_the_other(chain: Sequence[Call]) -> None:
+        for call in chain:
+            if not await one(call):
+                return
+
+    chains: dict[object, list[Call]] = {}
+    for number, call in enumerate(calls):
+        chains.setdefault(call.chain or number, []).append(call)
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.TaskGroup() as tasks:
-        for call in calls:
-            tasks.create_task(one(call))
+        for chain in chains.values():
+            tasks.create_task(one_after_the_other(chain))
     return loop.time() - began
 
 
@@ -235,7 +249,7 @@ def in_virtual_time(calls: Sequence[Call], limits: Mapping[Scope, Limits]) -> fl
         loop.close()
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=60)
 @given(plans)
 def test_the_limiter_takes_as_long_as_was_foretold(plan: tuple[list[Call], dict[Scope, Limits]]) -> None:
     calls, limits = plan
