@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from panvox.catalog.entries import LOCAL, Entry
+from panvox.cli.review_plan import show_plan
 from panvox.compose.planning import plan_review
 from panvox.compose.session import Session
+from panvox.compose.stack import identity_of
+from panvox.engine import Member
 from panvox.limits.estimates import UNKNOWN_ANSWER
 from panvox.limits.projection import Call
 from panvox.messages import Prompt
@@ -120,7 +125,8 @@ def test_a_call_beyond_its_limits_is_not_taken_for_one_that_waits() -> None:
     limits = Limits(windows=(Window("tokens", 50, 60.0),))
     plan = planned([candidate("a")], limits)
     assert plan.models[0].reason == NEVER
-    assert (plan.calls, plan.most, plan.seconds, plan.models[0].seconds) == (0, 0, 0, None)
+    assert (plan.calls, plan.most, plan.seconds) == (0, Decimal(0), 0.0)
+    assert plan.models[0].seconds is None
 
 
 def test_the_narrowest_limit_is_told_in_words_and_so_is_who_comes_too_late() -> None:
@@ -216,10 +222,55 @@ async def test_what_is_too_small_is_skipped_or_asked_in_parts_and_each_part_is_a
     assert split.seconds == pytest.approx(split.calls * seconds_of(UNKNOWN_ANSWER, None))
 
 
+@dataclass(frozen=True)
+class Told:
+    instructions: Instructions
+    material: Material
+
+
+@dataclass(frozen=True)
+class Panel:
+    brief: Told
+    entries: tuple[Entry, ...]
+    members: tuple[Member, ...]
+    fits: dict[str, Fit]
+
+
+@pytest.mark.parametrize("json", [True, False])
+async def test_what_is_printed_tells_who_is_not_asked_and_why(
+    tmp_path: Path, json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path, Fleet((host("oak"), host("elm")))) as (session, simulator):
+        entries = tuple(each for each in (await session.catalogue()).entries if each.provider != LOCAL)
+        members = tuple(
+            Member(
+                identity_of(entry),
+                session.model(entry),
+                declined="it reviewed this before" if entry.provider == "elm" else "",
+            )
+            for entry in entries
+        )
+        panel = Panel(Told(TOLD, MATERIAL), entries, members, fits(session, entries, Oversize.SKIP))
+        await show_plan(session, panel, json=json, verbose=False, deadline=60.0)
+        assert simulator.stats().total.requests == 0
+    printed = capsys.readouterr().out
+    if json:
+        plan = msgspec.json.decode(printed, type=Plan)
+        assert {model.model: model.reason for model in plan.models} == {
+            "oak/m": "",
+            "elm/m": "it reviewed this before",
+        }
+        assert (plan.calls, plan.deadline) == (1, 60.0)
+    else:
+        assert "1 of 2 models asked" in printed
+        assert "elm/m: it reviewed this before" in printed
+
+
 async def test_keys_of_a_provider_take_turns(tmp_path: Path) -> None:
     more = "[limits]\nlearn = false\n"
     rows = {
-        "oak": 'keys = [{env = "K1", account = "a"}, {env = "K2", account = "b"}]\naccount_limits = {requests = "1/minute"}'
+        "oak": 'keys = [{env = "K1", account = "a"}, {env = "K2", account = "b"}]\n'
+        'account_limits = {requests = "1/minute"}'
     }
     fleet = Fleet((host("oak", "m1", "m2", "m3", "m4"),))
     environ = {"K1": "sk-1", "K2": "sk-2"}

@@ -115,8 +115,8 @@ def lines(plan: Plan, *, width: int, verbose: bool = False) -> Iterator[str]:
         _time(plan, width, verbose=verbose),
         _notes(plan, width),
     ):
-        yield ""
-        yield from part
+        told = list(part)
+        yield from ("", *told) if told else ()
 
 
 def _said(label: str, sentence: str, width: int) -> Iterator[str]:
@@ -126,9 +126,11 @@ def _said(label: str, sentence: str, width: int) -> Iterator[str]:
         yield f"{'' if number else label:<{_MARGIN}}{line}".rstrip()
 
 
-def _table(heads: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    for line in columns.lines(heads, rows, width=width - _MARGIN, colour=False):
-        yield f"{'':<{_MARGIN}}{line}"
+def _table(
+    heads: Sequence[Column], rows: Sequence[Sequence[str]], width: int, *, margin: int = _MARGIN
+) -> Iterator[str]:
+    for line in columns.lines(heads, rows, width=width - margin, colour=False):
+        yield f"{'':<{margin}}{line}"
 
 
 # --- files ---
@@ -153,6 +155,8 @@ def _files(plan: Plan, width: int, *, verbose: bool) -> Iterator[str]:
 
 
 def _counted(reasons: Counter[str]) -> str:
+    if len(reasons) == 1:
+        return next(iter(reasons))
     return ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
 
 
@@ -203,7 +207,7 @@ def _each(models: Sequence[PlannedModel], width: int) -> Iterator[str]:
         )
         for model in models
     ]
-    yield from _table(heads, rows, width)
+    yield from _table(heads, rows, width, margin=2)  # names are long
 
 
 def _classes(models: Sequence[PlannedModel], width: int) -> Iterator[str]:
