@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,8 +38,10 @@ from panvox.policies.retrying import Retrying
 from panvox.review.fitting import Fit, Fitting, Oversize
 from panvox.review.panel import cost_of_all, members_fitted
 from panvox.review.piecewise import HALVINGS_UNKNOWN, Piecewise, Step, Together
+from panvox.simulator import Fleet, VirtualModel, VirtualProvider
 from panvox.testing import MemoryJournal, ScriptedModel, check_model
 from tests.attempts import Attempts, heard, said
+from tests.flows import BRIEF, PLAIN, served
 from tests.material import REVIEW, lines
 
 FILES = [lines("src/a.py", 60), lines("src/b.py", 60), lines("src/c.py", 60)]
@@ -186,8 +190,8 @@ async def test_one_prompt_goes_through_as_it_is() -> None:
 CALLS = st.lists(
     st.lists(
         st.one_of(
-            st.text(max_size=5).map(Text),
-            st.text(max_size=5).map(Reasoning),
+            st.text("ab \n", max_size=5).map(Text),
+            st.text("ab \n", max_size=5).map(Reasoning),
             st.integers(0, 9).map(lambda tokens: UsageReport(Usage(prompt_tokens=tokens))),
             st.just(Restarted("again")),
         ),
@@ -220,7 +224,8 @@ def test_the_events_of_all_calls_amount_to_their_answers_together(
         assert f"<{number}>{text}" in whole.text
     assert [n for n, _ in texts[False]] == numbers(whole.text)
     for number, text in texts[True]:
-        assert f"<{number}>{text}" in whole.reasoning
+        thought = any(isinstance(event, Reasoning) for event in calls[number])  # comes in between
+        assert f"<{number}>{'' if thought else text}" in whole.reasoning
     used = [each.usage.prompt_tokens for each in answers if each.usage]
     assert (whole.usage.prompt_tokens if whole.usage else None) == (sum(used) if used else None)
 
@@ -410,3 +415,22 @@ def test_who_does_not_fit_is_declined_and_others_stay_as_they_were() -> None:
     assert members[0].model is models["large"]
     assert [bool(member.declined) for member in members] == [False, True]
     assert members[1].declined == fits["small"].note
+
+
+async def test_real_calls_are_made_to_fit_what_the_provider_takes(tmp_path: Path) -> None:
+    offered = (VirtualModel("small", context=1_500, latency=BRIEF), VirtualModel("large", latency=BRIEF))
+    fleet = Fleet(providers=(VirtualProvider("oak", models=offered),))
+    async with served(tmp_path, fleet, more=PLAIN) as (session, _):
+        entries = {each.name: each for each in (await session.catalogue()).entries if each.provider == "oak"}
+        members = [Member(Identity(name=name), session.model(each)) for name, each in entries.items()]
+        fitting = Fitting(REVIEW, FILES, oversize=Oversize.SPLIT)
+        told_wrong = {name: msgspec.structs.replace(each, context=None) for name, each in entries.items()}
+        for known in (entries, told_wrong):
+            fitted_members, _ = members_fitted(members, known, fitting, lambda _, each: count_tokens(each))
+            async with Run(fitted_members, journal=MemoryJournal()).turn(fitting.prompt) as turn:
+                await turn.wait_ended()
+            outcomes = {each.member.name: each for each in turn.outcomes}
+            assert {each.state for each in outcomes.values()} == {State.ANSWERED}
+            assert len(outcomes["oak/large"].attempts) == 1
+            assert len(outcomes["oak/small"].attempts) > 1
+            assert "## Part 2 of " in outcomes["oak/small"].text

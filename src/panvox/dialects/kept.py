@@ -13,7 +13,7 @@ ALWAYS = 4
 MOST = 256
 """Conversations at most."""
 
-MOST_BYTES = 1 << 24
+MOST_BYTES = 1 << 23
 """Bytes of all but the `ALWAYS` kept: hundreds of models are asked the same parts, each at its own pace."""
 
 P = ParamSpec("P")
