@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from panvox.catalog.entries import Entry
     from panvox.compose.session import Session
     from panvox.engine import Member
+    from panvox.protocols import Scope
     from panvox.review.fitting import Fit
     from panvox.review.instructions import Instructions
     from panvox.review.material import Material
@@ -278,9 +279,7 @@ def _time(plan: Plan, width: int, *, verbose: bool) -> Iterator[str]:
     yield from _said("time", said, width)
     shown = plan.limits if verbose else plan.limits[:LIMITS]
     for number, each in enumerate(shown):
-        name = one_line(
-            each.scope.name.removesuffix("/main") if each.scope.kind == "account" else str(each.scope)
-        )
+        name = _place(each.scope)
         told = f"{name}: {each.limit}, so {span(each.seconds)} for {plural(each.calls, 'call')}"
         yield from _said("narrowest" if not number else "", told, width)
     if rest := len(plan.limits) - len(shown):
@@ -292,6 +291,13 @@ def _time(plan: Plan, width: int, *, verbose: bool) -> Iterator[str]:
         yield from _said("too late", f"{told}{named}{more}; raise --deadline, or ask fewer", width)
     if day := sum((model.seconds or 0.0) > _DAY for model in plan.asked):
         yield from _said("not today", f"{plural(day, 'model')} would answer after a day or later", width)
+
+
+def _place(scope: Scope) -> str:
+    """As people call it: most providers have one account."""
+    if scope.kind in {"provider", "account"}:
+        return one_line(scope.name.removesuffix("/main"))
+    return one_line(str(scope))
 
 
 _DAY = 86_400.0
