@@ -56,7 +56,7 @@ from panvox.policies.breaking import Breakers
 from panvox.policies.cached import Flights
 from panvox.policies.circuit import CircuitRule
 from panvox.policies.pauses import RetryBudget
-from panvox.protocols import Model, Purse
+from panvox.protocols import Model, Purse, Scope
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
@@ -133,6 +133,15 @@ class Session:
         self._till.configure(settings)
         self._stack, self._panels = self._new_stack(), None
         self.notes.say("the settings have changed: limits hold at once, the rest for what is asked next")
+
+    @property
+    def till(self) -> Till:
+        """What asking may cost, and what is left for it."""
+        return self._till
+
+    def ways(self, entry: Entry) -> tuple[tuple[Scope, ...], ...]:
+        """The scopes of limits that a call to an entry takes, for each key that it may go out with."""
+        return self._stack.ways(entry)
 
     def _new_stack(self) -> Stack:
         return Stack(
