@@ -193,9 +193,9 @@ def request_key(prompt: Prompt, *, model: str, mark: str, scope: str) -> bytes:
     return blake2b(_digest(prompt) + who, digest_size=32).digest()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=256)
 def _digest(prompt: Prompt) -> bytes:
-    """Hundreds of members are asked the same: the long part is read once."""
+    """Hundreds of members are asked the same, or the same parts of it: the long part is read once."""
     normal = msgspec.structs.replace(
         prompt,
         tools=tuple(msgspec.structs.replace(tool, schema=_packed(tool.schema)) for tool in prompt.tools),
