@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
-from functools import wraps
 from typing import ParamSpec
+
+from panvox.remembering import remembered
 
 ALWAYS = 4
 """Conversations that are kept, however long they are."""
@@ -24,22 +24,8 @@ def kept(encode: Callable[P, bytes]) -> Callable[P, bytes]:
 
     Arguments must be hashable. What is raised is not kept.
     """
-    known: OrderedDict[object, bytes] = OrderedDict()
-    size = 0
+    return remembered(_bytes, most=MOST, room=MOST_BYTES, always=ALWAYS)(encode)
 
-    @wraps(encode)
-    def kept_encode(*args: P.args, **kwargs: P.kwargs) -> bytes:
-        nonlocal size
-        key = (args, tuple(kwargs.items()))
-        found = known.pop(key, None)
-        if found is not None:
-            known[key] = found
-            return found
-        made = known[key] = encode(*args, **kwargs)
-        size += len(made)
-        while len(known) > (MOST if size <= MOST_BYTES else ALWAYS):
-            _, gone = known.popitem(last=False)
-            size -= len(gone)
-        return made
 
-    return kept_encode
+def _bytes(encoded: bytes, *_: object, **__: object) -> int:
+    return len(encoded)
