@@ -744,6 +744,7 @@ INNER = {
     "local": ("install", "status"),
     "keys": ("list", "test"),
     "limits": ("forget",),
+    "instructions": ("show", "where"),
     "weights": ("export", "import", "reset"),
 }
 PAGES = (

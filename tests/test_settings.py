@@ -608,7 +608,7 @@ empty = []
             "panvox.toml:37: panels.'a b': must be lower-case letters, digits, dots, dashes and underscores, at most 64 of them",
             "panvox.toml:38: panels.empty = […]: must not be empty",
             "environment: PANVOX_RUN_DEADLINE: is not a setting; did you mean PANVOX_RUN__DEADLINE?",
-            "environment: PANVOX_NETWROK__PROXY: netwrok = {…}: is not a setting; did you mean network? allowed: run, network, local, store, catalogue, limits, retry, breaker, fallback, budget, cache, judge, models, providers, panels",
+            "environment: PANVOX_NETWROK__PROXY: netwrok = {…}: is not a setting; did you mean network? allowed: run, network, local, store, catalogue, limits, retry, breaker, fallback, budget, cache, judge, review, models, providers, panels",
             "environment: PANVOX_RUN__PAID_LIMIT = -1: must be at least 0",
         ]
     )
@@ -701,7 +701,7 @@ keys = [{env = "A", expires = "soon"}, {env = "sk-live-deadbeef"}]
         (
             "files = ['x']",
             snapshot(
-                "panvox.toml:1: files = […]: is not a setting; allowed: run, network, local, store, catalogue, limits, retry, breaker, fallback, budget, cache, judge, models, providers, panels"
+                "panvox.toml:1: files = […]: is not a setting; allowed: run, network, local, store, catalogue, limits, retry, breaker, fallback, budget, cache, judge, review, models, providers, panels"
             ),
         ),
         (

@@ -21,9 +21,11 @@ from panvox.providers.transport import HttpTransport
 from panvox.simulator import (
     FAULTS,
     Simulator,
+    VirtualModel,
+    find_fault,
     simulate,
 )
-from tests.fleets import SUM, body, idle, sdk, spoilt, user
+from tests.fleets import SUM, SWIFT, body, idle, oak, sdk, spoilt, user
 
 # --- on raw sockets ---
 
@@ -211,6 +213,26 @@ async def test_the_bomb_is_small_and_claims_to_be_packed() -> None:
     async with asked("gzip-bomb") as (_, session, url), session.post(url, json=body("gzip-bomb")) as reply:
         assert reply.headers["content-encoding"] == "gzip"
         assert len(await reply.read()) < 2**20
+
+
+async def test_a_fault_may_pass_after_some_calls() -> None:
+    fleet = oak(
+        VirtualModel("brief", latency=SWIFT, fault=find_fault("unavailable"), faulty=2),
+        VirtualModel("lasting", latency=SWIFT, fault=find_fault("unavailable")),
+    )
+    async with simulate(fleet, speed=0) as server, aiohttp.ClientSession() as client:
+        url = f"{server.base_url('oak')}/chat/completions"
+
+        async def statuses(model: str) -> list[int]:
+            found = []
+            for _ in range(4):
+                async with client.post(url, json=body(model)) as reply:
+                    await reply.read()
+                    found.append(reply.status)
+            return found
+
+        assert await statuses("brief") == [503, 503, 200, 200]
+        assert await statuses("lasting") == [503] * 4
 
 
 async def test_a_redirect_leads_away_from_this_machine() -> None:

@@ -52,6 +52,11 @@ COMMANDS = (
     ),
     Command("keys", "panvox.cli.keys:app", "List the keys that are used, and test whether they work."),
     Command("limits", "panvox.cli.limits:app", "Show the limits that hold: set, learnt, and what is used."),
+    Command(
+        "instructions",
+        "panvox.cli.instructions:app",
+        "List and show the sets of instructions for reviews, shipped and your own.",
+    ),
     Command("runs", "panvox.cli.runs:runs", "List earlier runs."),
     Command("show", "panvox.cli.runs:show", "Show a run again: every answer, every failure.", "[RUN]"),
     Command(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -12,11 +11,18 @@ import panvox
 from panvox.cli.asking_options import CallOptions
 from panvox.cli.background import ask_in_background
 from panvox.cli.judging_options import JudgingOptions
-from panvox.cli.options import SettingsFile, load_settings, warn, with_budget, without_store
+from panvox.cli.options import (
+    SettingsFile,
+    check_tag,
+    dollars_of,
+    load_settings,
+    warn,
+    with_budget,
+    without_store,
+)
 from panvox.cli.process import Interrupts, run
 from panvox.cli.prompt import read_prompt
 from panvox.cli.reader import Afterwards, Manner, read
-from panvox.cli.text import shorten
 from panvox.compose.judging import Judging
 from panvox.compose.keys import key_warnings
 from panvox.curation.expect import Expect
@@ -24,7 +30,6 @@ from panvox.curation.rules import Method, parse_expect, parse_method
 from panvox.errors import UsageError
 from panvox.messages import Prompt
 from panvox.settings import Settings
-from panvox.settings.values import MOST_DOLLARS, NAME
 from panvox.waiting import Stop, parse_stop, parse_wait
 
 _VERDICT = Group("Verdict", sort_key=1)
@@ -260,25 +265,7 @@ def _check(options: Options) -> None:
         raise UsageError(f"--background completes the run in the store: leave out {with_this}")
     if options.again and options.run:
         raise UsageError("--continue is the last run and --run is another: leave out one of them")
-    if options.tag is not None and not re.fullmatch(NAME, options.tag):
-        raise UsageError(
-            f"--tag {shorten(options.tag, 80)!r} is not a name: lower-case letters, digits, dots, dashes and "
-            "underscores, 1 to 64 of them"
-        )
-
-
-def _dollars(text: str) -> float:
-    """The US dollars that `--budget` names. Raises `UsageError`."""
-    try:
-        amount = float(text.strip().removeprefix("$"))
-    except ValueError:
-        amount = -1.0
-    if not 0 <= amount <= MOST_DOLLARS:
-        raise UsageError(
-            f"--budget {shorten(text, 80)!r} is not a number of US dollars from 0 to {MOST_DOLLARS:,}, "
-            "such as 0.50"
-        )
-    return amount
+    check_tag(options.tag)
 
 
 def ask(
@@ -299,7 +286,7 @@ def ask(
     calls.check(options.models)
     settings = load_settings(options.settings)
     if options.budget is not None:
-        settings = with_budget(settings, _dollars(options.budget))
+        settings = with_budget(settings, dollars_of(options.budget))
     question = Question.of(prompt, options, settings)
     judging = judges.judging(question.method)
     manner = Manner(

@@ -119,6 +119,17 @@ TEMPLATE = """\
 # deadline = 60.0                   # seconds for all judges together, and for a synthesis
 # max_comparisons = 16              # comparisons of two answers that judges make at most
 
+# Files that all models review (panvox review)
+[review]
+# deadline = 1800.0                 # seconds that all reviews together may take at most
+# synthesis_deadline = 300.0        # seconds for the synthesis of all reviews
+# max_tokens = 4000                 # tokens of a review at most; left to the provider if unset
+# oversize = "skip"                 # models too small for all files: or split, summarise, truncate
+# folder = "panvox-reviews"         # where all reviews are kept; in the current folder if unset
+# max_bytes = 8388608               # bytes of all files together at most
+# max_file_bytes = 1048576          # bytes of one file at most
+# max_files = 10000                 # files at most
+
 # What is known better here than anywhere else, by name or glob; it wins over every other source.
 [models]
 # "company/chat-*" = { context = 32768, price_in = 0.2, price_out = 0.8, capabilities = ["text", "code"] }

@@ -56,11 +56,8 @@ class Manner:
 
 async def read(source: Source, manner: Manner, interrupts: Interrupts) -> int:
     """Follow a turn to its end, write the report, and return the exit code."""
-    board = Board()
-    clock = _clock()
-    with closing(_view(board, manner, clock)) as view:
-        await _follow(source, board, view, manner, interrupts, clock)
-    told = report.Report.of(board, now=clock(), kept=manner.kept)
+    board, now = await follow(source, manner, interrupts)
+    told = report.Report.of(board, now=now, kept=manner.kept)
     if not manner.json and board.run:
         out, err = outlet.console(), outlet.console(stderr=True)
         report.write(told, out=out, err=err, full=manner.full, quiet=manner.quiet, explain=manner.explain)
@@ -69,6 +66,15 @@ async def read(source: Source, manner: Manner, interrupts: Interrupts) -> int:
     if not told.verdict.answered:
         return Exit.NOTHING
     return Exit.PARTIAL if told.partial and not manner.partial_ok else Exit.ANSWERED
+
+
+async def follow(source: Source, manner: Manner, interrupts: Interrupts) -> tuple[Board, float]:
+    """Follow a turn to its end and show it on the way; where it stands then, after how many seconds."""
+    board = Board()
+    clock = _clock()
+    with closing(_view(board, manner, clock)) as view:
+        await _follow(source, board, view, manner, interrupts, clock)
+    return board, clock()
 
 
 def _clock() -> Callable[[], float]:

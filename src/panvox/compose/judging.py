@@ -37,12 +37,15 @@ class Judging:
 
     `judges` are patterns of models, empty for those of the settings or the strongest of the panel; None where
     nobody shall judge. `synthesis` is the pattern of the model that writes one text, empty for the default,
-    None for no text. `when` is whether both are wanted always, or only where confidence is `low`.
+    None for no text. `when` is whether both are wanted always, or only where confidence is `low`. `seconds`
+    is what they may take, as the settings say if None. With less than `least` answers nobody is asked.
     """
 
     judges: tuple[str, ...] | None = None
     synthesis: str | None = None
     when: Literal["always", "low"] = "always"
+    seconds: float | None = None
+    least: int = 1
 
     @property
     def wanted(self) -> bool:
@@ -81,12 +84,15 @@ async def appointed(
                 f"{pattern} means {len(found):,} models, such as {found[0].name}; one writes the synthesis"
             )
         writer = found[0]
+    if wanted.seconds is not None:
+        section = section.model_copy(update={"deadline": wanted.seconds})
     return Bench(
         section,
         jury=tuple(make(entry) for entry in jury),
         writer=make(writer) if writer else None,
         room=Room.of(writer.context, writer.max_output) if writer else Room.of(None),
         when=wanted.when,
+        least=wanted.least,
     )
 
 
@@ -113,16 +119,20 @@ class Bench:
         writer: Member | None,
         room: Room,
         when: Literal["always", "low"],
+        least: int = 1,
     ) -> None:
         self.jury = tuple(jury)
         self.writer = writer
         self._section = section
         self._room = room
         self._when = when
+        self._least = least
 
     def wanted(self, verdict: Verdict) -> bool:
         """Whether they are asked about such a verdict: always, or where it is hardly to be trusted."""
-        return verdict.answered > 0 and (self._when == "always" or trust(verdict) < self._section.below)
+        return verdict.answered >= self._least and (
+            self._when == "always" or trust(verdict) < self._section.below
+        )
 
     @property
     def plan(self) -> str:
@@ -192,7 +202,17 @@ class JudgedTurn:
     Iterate it in place of the turn. The later verdict is written to the `store` beside that of the votes.
     """
 
-    def __init__(self, turn: Turn, bench: Bench, *, purse: Purse, store: SqlJournal | NullJournal) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        bench: Bench,
+        *,
+        purse: Purse,
+        store: SqlJournal | NullJournal,
+        question: str = "",
+    ) -> None:
+        """`question` is what they are told that was asked, in place of the whole prompt."""
+        self._told = question
         self._turn = turn
         self._bench = bench
         self._purse = purse
@@ -204,7 +224,7 @@ class JudgedTurn:
         """The events of the turn; the last one is `RunEnded`."""
         async for event in self._turn:
             if isinstance(event, RunStarted):
-                self._question = event.question
+                self._question = self._told or event.question
             if isinstance(event, RunEnded) and self._is_wanted(event):
                 yield Note(self._bench.plan)
                 yield await self._judged(event)

@@ -70,6 +70,11 @@ class Keeping:
         self._configured = limits_of(settings, self._overrides)
         self.look_again()
 
+    def in_force(self, scope: Scope) -> Limits:
+        """What holds for a scope in this process: set, shipped or learnt."""
+        configured = self._limits(scope)
+        return self.learning.effective(scope, configured) if self.limiter.learns else configured
+
     def look_again(self) -> None:
         """The limits, or the share of them, may be others."""
         self.limiter.configure(self._limits)

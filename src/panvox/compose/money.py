@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from panvox.budget import Book, Ceilings, LimitedPurse, MemoryBook, expected_cost
-from panvox.budget.prices import is_priced
-from panvox.budget.purse import dollars
-from panvox.catalog.entries import Entry
+from panvox.budget.prices import cost_of, is_priced
+from panvox.budget.purse import decide, dollars
+from panvox.catalog.entries import LOCAL, Entry
 from panvox.limits.estimates import Estimates
-from panvox.messages import Prompt
+from panvox.messages import Prompt, Usage
+from panvox.protocols import Refusal, Want
 from panvox.settings import VENDORS, Settings
 from panvox.store import NullJournal, SqlJournal
+from panvox.store.money import Spending, Sums, billionths
+from panvox.store.money import dollars as exact
 
 NAMED = 3
 """Models that a note names."""
@@ -64,6 +70,31 @@ class Till:
                 "what is spent is counted in this session only, so that limits of a day and a month do not "
                 f"hold beyond it: {self._store.problem}"
             )
+
+    async def refusals(self, wants: Sequence[Want], *, tag: str = "") -> Mapping[str, Refusal]:
+        """Who could not be paid for now, by name, and why; nothing is set aside. Raises `StoreError`."""
+        refused: dict[str, Refusal] = {}
+        rounded = [replace(want, amount=exact(billionths(want.amount))) for want in wants]
+
+        def decided(sums: Sums) -> Sequence[Spending]:
+            refused.update(decide(rounded, Ceilings.of(self._settings), sums, tag=tag))
+            return ()
+
+        await self._book.reserve(f"{datetime.now(UTC):%Y-%m-%d}", ("", 0), decided)
+        return refused
+
+    def expected(self, entry: Entry, prompt: Prompt) -> Decimal | None:
+        """USD that asking an entry costs with a usual answer; None where nobody tells its prices."""
+        if entry.free or entry.provider == LOCAL:
+            return Decimal(0)
+        if not is_priced(entry.prices):
+            return None
+        tokens, answer = self._estimates.of(entry.name, prompt)
+        usage = Usage(
+            prompt_tokens=tokens,
+            completion_tokens=answer if entry.max_output is None else min(answer, entry.max_output),
+        )
+        return cost_of(usage, entry.prices)
 
     def cost(self, entry: Entry, prompt: Prompt) -> Decimal:
         """USD that asking an entry may cost, by the highest price that anybody claims; 0 for a free one."""

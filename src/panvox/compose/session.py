@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
+from panvox.budget import LimitedPurse
 from panvox.catalog.assembly import Assembled
 from panvox.catalog.discovery import Ways
 from panvox.catalog.entries import LOCAL, Catalogue, Entry, Probe
-from panvox.catalog.probes import MAX_TOKENS, QUESTION, Probes, probe_of
 from panvox.catalog.selection import default_selection, select
 from panvox.compose.catalogue import Shelf
 from panvox.compose.conversation import (
@@ -39,7 +37,8 @@ from panvox.compose.keeping import Keeping, open_cache, open_keeping, similar_pr
 from panvox.compose.keys import pools
 from panvox.compose.money import Till
 from panvox.compose.panels import Calls, Panels
-from panvox.compose.stack import Shared, Stack, identity_of
+from panvox.compose.probing import PROBE_DEADLINE, Prober
+from panvox.compose.stack import Shared, Stack
 from panvox.compose.watching import watched
 from panvox.curation import Rules
 from panvox.curation.checks.constants import Constants
@@ -51,25 +50,34 @@ from panvox.errors import SelectionError, UsageError
 from panvox.evaluation.published import published_strength
 from panvox.evaluation.weights_file import load_weights
 from panvox.limits.configured import NO_OVERRIDES, Overrides
-from panvox.messages import MemberEnded, Outcome, Prompt
+from panvox.messages import Outcome, Prompt
 from panvox.policies.breaking import Breakers
 from panvox.policies.cached import Flights
 from panvox.policies.circuit import CircuitRule
 from panvox.policies.pauses import RetryBudget
-from panvox.protocols import Model, Purse
+from panvox.protocols import Model, Purse, Scope
 from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
 from panvox.settings import Settings, load
-from panvox.settings.places import catalogue_folder, weights_file
+from panvox.settings.places import weights_file
 from panvox.store import NullJournal, SqlJournal, StoredRun, StoredTurn, default_path, open_journal
 from panvox.verdicts import Verdict
 
-PROBE_DEADLINE = 60.0
-"""Seconds that a probe may take: what is slower is silent."""
 
-_BELIEVED = 1.0  # seconds for which what was read of probes is taken to hold
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A selection that is ready to be asked: `entries` of the catalogue, and a member for each of them.
+
+    Under a chain there is one member and no entry. `notes` has what people should know of it.
+    """
+
+    entries: tuple[Entry, ...]
+    members: tuple[Member, ...]
+    purse: LimitedPurse
+    bench: Bench | None
+    notes: Notes
 
 
 class Session:
@@ -113,9 +121,7 @@ class Session:
         self._stack = self._new_stack()
         self._panels: Panels | None = None
         self._constants = Constants()
-        self._looking_up = asyncio.Lock()
-        self._looked_up = -math.inf
-        self._found: Mapping[str, Probe] = {}
+        self._prober = Prober({source.provider: source.mark for source in self._shelf.sources})
 
     def reload(self, settings: Settings) -> None:
         """Other settings from now on: limits at once, how calls are made with the next panel.
@@ -133,6 +139,15 @@ class Session:
         self._till.configure(settings)
         self._stack, self._panels = self._new_stack(), None
         self.notes.say("the settings have changed: limits hold at once, the rest for what is asked next")
+
+    @property
+    def till(self) -> Till:
+        """What asking may cost, and what is left for it."""
+        return self._till
+
+    def ways(self, entry: Entry) -> tuple[tuple[Scope, ...], ...]:
+        """The scopes of limits that a call to an entry takes, for each key that it may go out with."""
+        return self._stack.ways(entry)
 
     def _new_stack(self) -> Stack:
         return Stack(
@@ -189,15 +204,7 @@ class Session:
 
     async def probes(self) -> Mapping[str, Probe]:
         """What earlier probes found, as far as it is not too old; what was read is believed for a second."""
-        async with self._looking_up:  # many ask at once, and one reads
-            if time.monotonic() - self._looked_up >= _BELIEVED:
-                self._found, self._looked_up = await self._read_probes(), time.monotonic()
-        return self._found
-
-    async def _read_probes(self) -> Mapping[str, Probe]:
-        kept, max_age = self._probes, self.settings.catalogue.probe_age
-        marks = {source.provider: source.mark for source in self._shelf.sources}
-        return await asyncio.to_thread(lambda: kept.load(now=time.time(), max_age=max_age, marks=marks))
+        return await self._prober.probes(self.settings.catalogue.probe_age)
 
     async def probe(
         self,
@@ -211,28 +218,7 @@ class Session:
         Whatever has come is kept, also where the caller is interrupted; whether that was possible. Costs what
         a few words cost.
         """
-        kept = False
-        found: list[Probe] = []
-        marks = {source.provider: source.mark for source in self._shelf.sources}
-        members = [Member(identity_of(entry), self._stack.bare(entry)) for entry in entries]
-        run = Run(members, journal=NullJournal("a probe is no run"))
-        try:
-            async with run.turn(Prompt.of(QUESTION, max_tokens=MAX_TOKENS), deadline=deadline) as turn:
-                async for event in turn:
-                    if isinstance(event, MemberEnded):
-                        mark = marks.get(event.outcome.member.provider, "")
-                        probe = probe_of(event.outcome, at=time.time(), mark=mark)
-                        if probe is not None:
-                            found.append(probe)
-                            heard(event.outcome, probe)
-        finally:
-            kept = await asyncio.to_thread(self._probes.keep, found)
-            self._looked_up = -math.inf
-        return kept
-
-    @cached_property
-    def _probes(self) -> Probes:
-        return Probes(catalogue_folder())
+        return await self._prober.probe(entries, bare=self._stack.bare, heard=heard, deadline=deadline)
 
     def model(self, entry: Entry) -> Model:
         """The model behind an entry of the catalogue, by itself: within its limits, and tried again."""
@@ -304,15 +290,40 @@ class Session:
         Raises `SelectionError` where no model or chain is meant, `StoreError` for a run that is not there.
         """
         stored = await self.store.run(continue_run) if continue_run else None
+        async with self.panel(models or (names_in(stored) if stored else ()), calling) as panel:
+            run = Run(
+                panel.members,
+                journal=self.store,
+                run_id=stored.run if stored else None,
+                past=past_of(stored) if stored else (),
+                purse=panel.purse,
+                tag=calling.get("tag", ""),
+                cascade=_cascade(self.settings, calling.get("cascade")),
+                rules=await self.rules(panel.notes),
+            )
+            yield Conversation(
+                self.settings,
+                run,
+                purse=panel.purse,
+                notes=(self.notes, panel.notes),
+                store=self.store,
+                bench=panel.bench,
+            )
+
+    @asynccontextmanager
+    async def panel(self, models: Sequence[str], calling: Calling) -> AsyncIterator[Panel]:
+        """Those who are asked, and the money for it; nothing goes out before they are.
+
+        Raises `SelectionError` where no model or chain is meant.
+        """
         calls = Calls(
             fallback=calling.get("fallback", True),
             chain=calling.get("chain"),
             preferred=calling.get("preferred") is not None,
             fresh=calling.get("fresh", False),
         )
-        selected = await self._selected(models or (names_in(stored) if stored else ()), calling)
-        entries = (await self.catalogue()).entries
-        panels, notes = self._panels_of(entries), Notes()
+        selected = await self._selected(models, calling)
+        panels, notes = self._panels_of((await self.catalogue()).entries), Notes()
         async with self._till.purse() as purse:
             bench = await self._bench(calling.get("judging"), selected, purse)
             members = _with_latencies(
@@ -320,24 +331,7 @@ class Session:
             )
             for note in self._till.notes(selected, {source.provider for source in self._shelf.sources}):
                 notes.say(note)
-            run = Run(
-                members,
-                journal=self.store,
-                run_id=stored.run if stored else None,
-                past=past_of(stored) if stored else (),
-                purse=purse,
-                tag=calling.get("tag", ""),
-                cascade=_cascade(self.settings, calling.get("cascade")),
-                rules=await self.rules(notes),
-            )
-            yield Conversation(
-                self.settings,
-                run,
-                purse=purse,
-                notes=(self.notes, notes),
-                store=self.store,
-                bench=bench,
-            )
+            yield Panel(entries=selected, members=tuple(members), purse=purse, bench=bench, notes=notes)
 
     async def judge(self, stored: StoredRun, turn: StoredTurn, verdict: Verdict, judging: Judging) -> Verdict:
         """`verdict` on a stored turn after judges, who are asked now; members are not asked again.

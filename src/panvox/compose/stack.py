@@ -176,6 +176,19 @@ class Stack:
         }
         return Keyed(entry.name, pool, models, model=entry.model, free=entry.free)
 
+    def ways(self, entry: Entry) -> tuple[tuple[Scope, ...], ...]:
+        """The scopes of limits that a call takes, the narrowest first: for each key that it may go out with.
+
+        The model on this machine has none.
+        """
+        pool = self._pools.get(entry.provider)
+        if entry.provider == LOCAL:
+            return ((),)
+        if pool is None:
+            return (_scopes(entry, "", MAIN, several=False),)
+        several = len({key.account for key in pool.keys}) > 1
+        return tuple(_scopes(entry, key.label, key.account, several=several) for key in pool.keys)
+
     def _with_key(
         self,
         entry: Entry,

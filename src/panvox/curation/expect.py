@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 from panvox.curation.frames import Frame, example_of, fields_of, frames_of
 from panvox.curation.options import Option, listed, several
+from panvox.remembering import remembered
 
 
 class Expect(StrEnum):
@@ -145,7 +145,7 @@ def infer(question: str) -> Expect:
     return asked(question).kind
 
 
-@lru_cache(maxsize=256)
+@remembered(lambda _, question, *__: len(question))
 def asked(question: str, expect: Expect | None = None) -> Asked:
     """What a prompt asks for; `expect` is the kind where it is known."""
     prompt = question[-HEAD:]

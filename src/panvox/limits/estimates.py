@@ -11,24 +11,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 import msgspec
 
 from panvox.messages import Prompt, TextPart, ToolCall, ToolResult, Usage
+from panvox.remembering import remembered
 
 CHARACTERS_PER_TOKEN = 3.6
 """Of English prose and code with today's vocabularies, rounded down."""
 
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_IMAGE = 1_000
+ROOM = 2_000_000
+"""Tokens of the prompts whose counts are remembered, beside a few long ones."""
+
 UNKNOWN_ANSWER = 1_000
 """Tokens of an answer where neither a limit nor an earlier answer tells."""
 
 _GAIN, _DEVIATIONS = 0.25, 2.0
 
 
-@lru_cache(1024)
+@remembered(lambda tokens, _: tokens, most=1024, room=ROOM)
 def count_tokens(prompt: Prompt) -> int:
     """Tokens of a prompt by its length alone."""
     total = 0.0

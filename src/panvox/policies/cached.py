@@ -15,12 +15,12 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
 
 from panvox.errors import Category, Failure, Fault, Owner, failure_from
+from panvox.limits.estimates import ROOM, count_tokens
 from panvox.messages import (
     Answer,
     AttemptBegan,
@@ -42,6 +42,7 @@ from panvox.messages import (
 from panvox.policies.flights import Flight, Flights
 from panvox.policies.policy import Policy
 from panvox.protocols import Cache, Kept, Model, Similar, SimilarPrompts
+from panvox.remembering import remembered
 
 __all__ = ["Cached", "Flights", "request_key"]
 
@@ -193,9 +194,9 @@ def request_key(prompt: Prompt, *, model: str, mark: str, scope: str) -> bytes:
     return blake2b(_digest(prompt) + who, digest_size=32).digest()
 
 
-@lru_cache(maxsize=4)
+@remembered(lambda _, prompt: count_tokens(prompt), room=ROOM)
 def _digest(prompt: Prompt) -> bytes:
-    """Hundreds of members are asked the same: the long part is read once."""
+    """Hundreds of members are asked the same, or the same parts of it: the long part is read once."""
     normal = msgspec.structs.replace(
         prompt,
         tools=tuple(msgspec.structs.replace(tool, schema=_packed(tool.schema)) for tool in prompt.tools),

@@ -79,6 +79,16 @@ def catalogue_folder() -> Path:
         ) from None
 
 
+def instructions_folder() -> Path:
+    """Where people keep instructions of their own for reviews; it may not be there."""
+    try:
+        return platformdirs.user_config_path("panvox") / "instructions"
+    except RuntimeError:
+        raise SettingsError(
+            "there is no home folder in which instructions could be kept; set HOME, or XDG_CONFIG_HOME"
+        ) from None
+
+
 def learnt_limits_file() -> Path:
     """Where what was learnt of limits is kept; all of it can be learnt again."""
     try:

@@ -289,6 +289,25 @@ class JudgeSection(Section):
     )
 
 
+class ReviewSection(Section):
+    """How files are reviewed when the command line does not say otherwise."""
+
+    deadline: Seconds = Field(1_800.0, description="seconds that all reviews together may take at most")
+    synthesis_deadline: Seconds = Field(300.0, description="seconds for the synthesis of all reviews")
+    max_tokens: Tokens | None = Field(
+        None, description="tokens of a review at most; left to the provider if unset"
+    )
+    oversize: Literal["skip", "split", "summarise", "truncate"] = Field(
+        "skip", description="what is done where the files are too large for a model; --oversize wins"
+    )
+    folder: SomeFile | None = Field(
+        None, description="path of the folder of all reviews; `panvox-reviews` in the current one if unset"
+    )
+    max_bytes: int = Field(8 * 2**20, gt=0, le=2**30, description="bytes of all files together at most")
+    max_file_bytes: int = Field(2**20, gt=0, le=2**30, description="bytes of one file at most")
+    max_files: int = Field(10_000, gt=0, le=1_000_000, description="files at most")
+
+
 class CacheSection(Section):
     """Answers that are given again when exactly the same is asked of the same model."""
 
@@ -511,6 +530,7 @@ class Document(Section):
     budget: BudgetSection = BudgetSection()
     cache: CacheSection = CacheSection()
     judge: JudgeSection = JudgeSection()
+    review: ReviewSection = ReviewSection()
     models: Mapping[ModelName, ModelFacts] = Field(
         {}, description="what is known better here of the models that a name or glob means"
     )

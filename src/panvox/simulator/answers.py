@@ -2,7 +2,8 @@
 
 A sum is worked out and an option is chosen, rightly as often as the model's accuracy says and else like one
 of few common mistakes, so that answers form groups. Who is to judge answers, or to write one text of them,
-replies in the form that is asked for. To anything else a model talks for a while.
+replies in the form that is asked for; who gets files to review finds fault with them. To anything else a
+model talks for a while.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from typing import Protocol
 
 from panvox.simulator.chance import seeded
+from panvox.simulator.reviewing import matter_of, reviewed
 from panvox.simulator.ruling import asked_of, ruled
 
 _SUM = re.compile(r"(?<![\d.])\d{1,6}(?:\s*[-+*x×·/]\s*\d{1,6}){1,5}(?![\d.])")
@@ -55,7 +57,9 @@ class Invented:
         self._seed = seed
 
     def text(self, *, model: str, accuracy: float, question: str) -> str:
-        """A result, an option or a paragraph."""
+        """A result, an option, a review or a paragraph."""
+        if (matter := matter_of(question)) is not None:
+            return reviewed(matter, model=model, accuracy=accuracy, seed=self._seed)
         random = seeded(self._seed, "answer", model, question)
         right = random.random() < accuracy
         if (behind := asked_of(question)) is not None:

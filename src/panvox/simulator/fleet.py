@@ -33,7 +33,7 @@ _MODEL_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,200}")
 class VirtualModel:
     """A model: `accuracy` is the share of right answers, `context` the tokens that fit into its prompt.
 
-    `facts` is what else its provider may tell of it.
+    `facts` is what else its provider may tell of it. A `fault` shows in every call, or in the first `faulty`.
     """
 
     name: str
@@ -43,6 +43,7 @@ class VirtualModel:
     limits: Limits = _UNLIMITED
     context: int = 1_000_000
     fault: Fault | None = None
+    faulty: int | None = None
     facts: Facts = _UNKNOWN
 
 

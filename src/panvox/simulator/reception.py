@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from panvox.simulator.chance import seeded
 from panvox.simulator.exchange import Call, Complaint, Declined, Reason, Speech, count_tokens
+from panvox.simulator.faults import Fault
 from panvox.simulator.fleet import Fleet, Tells, VirtualModel, VirtualProvider
 from panvox.simulator.latency import Pace
 from panvox.simulator.limits import Excess, Gate, Limits, Meter
 from panvox.simulator.offer import Listed, Offer
-from panvox.simulator.spelling import Spelling
+from panvox.simulator.spelling import Spelling, Voice
 from panvox.simulator.spellings import find_spelling
 from panvox.simulator.stats import Tallies, Visit
 
@@ -87,6 +89,7 @@ class Reception:
         self._listed: dict[str, dict[str, Listed]] = {}
         self._loaded: dict[str, dict[str, None]] = {provider.name: {} for provider in fleet.providers}
         self._gates: dict[tuple[str, ...], Gate] = {}
+        self._met = Counter[tuple[str, str]]()
 
     def spelling(self, name: str) -> Spelling:
         """How the provider called `name` speaks; OpenAI's way where there is none."""
@@ -151,6 +154,15 @@ class Reception:
                 self._gate(provider.limits, "provider", provider.name),
             ),
         )
+
+    def fault(self, turn: Turn, voice: Voice) -> Fault | None:
+        """What goes wrong with a call that was let in; it counts as one of the model's first from then on."""
+        model, place = turn.model, (turn.provider.name, turn.model.name)
+        fault = model.fault
+        if fault is None or not fault.fits(voice.name):
+            return None
+        self._met[place] += 1
+        return fault if model.faulty is None or self._met[place] <= model.faulty else None
 
     def _model(self, provider: VirtualProvider, name: str) -> VirtualModel:
         model = self._models[provider.name].get(name)

@@ -255,11 +255,10 @@ class Simulator:
             if not self._calls:
                 self._idle.set()
 
-    @staticmethod
-    async def _answer(answer: _Answer, visit: Visit, identity: str) -> web.StreamResponse:
+    async def _answer(self, answer: _Answer, visit: Visit, identity: str) -> web.StreamResponse:
         turn, speech, voice, delivery = answer
-        fault = turn.model.fault
-        if fault is None or not fault.fits(voice.name):
+        fault = self._reception.fault(turn, voice)
+        if fault is None:
             reply = await delivery.utterance(voice.render(speech), turn.pace)
             visit.answered()
             return reply

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from hashlib import blake2b
 
+from panvox.remembering import remembered
+
 SHORTEST = 40
 """Characters below which the same text at many questions is nothing strange: `Yes.`, `B`, `I do not know.`"""
 
@@ -35,8 +37,8 @@ class Constants:
         """
         if len(text) < SHORTEST:
             return 0
-        asked = _digest(question)
-        return max(self._book(model, asked, key) for key in _keys(question.strip(), text))
+        asked, bare = _asked(question)
+        return max(self._book(model, asked, key) for key in _keys(bare, text))
 
     def _book(self, model: str, asked: bytes, key: bytes) -> int:
         texts = self._texts.setdefault(model, OrderedDict())
@@ -48,6 +50,12 @@ class Constants:
         if len(texts) > _KEPT:
             texts.popitem(last=False)
         return others
+
+
+@remembered(lambda _, question: len(question))
+def _asked(question: str) -> tuple[bytes, str]:
+    """The digest of a question and its text without white space around: hundreds of models get the same."""
+    return _digest(question), question.strip()
 
 
 def _keys(question: str, text: str) -> tuple[bytes, ...]:

@@ -154,16 +154,16 @@ def sign_of_injection(text: str, question: str, counted: Mapping[str, int] | Non
     if len(text) > 2 * _WINDOW:
         text = f"{text[:_WINDOW]}\n{text[-_WINDOW:]}"
     lowered = without_template(visible(text).rstrip()).casefold()
-    for sign in _signs_unlike(question):
+    for sign in _signs_unlike(question[:_WINDOW]):
         if any(map(lowered.__contains__, sign.anchors)) and sign.pattern.search(lowered):
             return sign.what
     return None
 
 
 @lru_cache(maxsize=64)
-def _signs_unlike(question: str) -> Sequence[_Sign]:
-    """The signs that the question does not show itself."""
-    asked = question[:_WINDOW].casefold()
+def _signs_unlike(beginning: str) -> Sequence[_Sign]:
+    """The signs that a question with this beginning does not show itself."""
+    asked = beginning.casefold()
     return tuple(sign for sign in _SIGNS if not sign.usual.search(asked))
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from functools import lru_cache
+
+from panvox.remembering import remembered
 
 _SAMPLE = 400
 """Characters of a text that are looked at."""
@@ -116,7 +117,7 @@ def _by_little_words(sample: str) -> str:
     return name if most >= max(3, 0.12 * len(found)) and most >= 2 * second else ""
 
 
-@lru_cache(maxsize=64)
+@remembered(lambda _, question: len(question), most=64)
 def asked_for(question: str) -> frozenset[str]:
     """The languages in which a question may expect its answer; empty where any will do.
 

@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -34,6 +33,7 @@ from panvox.curation.checks.loops import share_repeated
 from panvox.curation.checks.refusals import is_refusal
 from panvox.curation.expect import Expect
 from panvox.messages import Finish
+from panvox.remembering import remembered
 
 
 class Check(StrEnum):
@@ -282,7 +282,7 @@ _EMPTY_WORDS = frozenset(
 )
 
 
-@lru_cache(maxsize=64)
+@remembered(lambda _, question: len(question), most=64)
 def _prompt(question: str) -> _Prompt:
     lowered = question[:20_000].casefold()
     found = dict.fromkeys(word[:6] for word in _TOPIC_WORD.findall(lowered) if word not in _EMPTY_WORDS)

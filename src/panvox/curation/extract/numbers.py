@@ -118,7 +118,7 @@ def _meant(text: str, found: list[tuple[int, Fraction]], question: str) -> Fract
     main = [(place, value) for place, value in found if not _ASIDE.search(text[max(0, place - 12) : place])]
     if len(main) == 1:
         return main[0][1]
-    new = {value for _, value in found} - _given(question)
+    new = {value for _, value in found} - _given(question[-8_000:])
     if len(new) == 1:
         return new.pop()
     leads = _LETTERS.search(text[: found[0][0]]) is None
@@ -126,9 +126,9 @@ def _meant(text: str, found: list[tuple[int, Fraction]], question: str) -> Fract
 
 
 @lru_cache(maxsize=256)
-def _given(question: str) -> frozenset[Fraction]:
-    """The numbers that a question holds."""
-    return frozenset(value for _, value in numbers(prepared(question[-8_000:])))
+def _given(end: str) -> frozenset[Fraction]:
+    """The numbers that the end of a question holds."""
+    return frozenset(value for _, value in numbers(prepared(end)))
 
 
 def numbers(text: str) -> list[tuple[int, Fraction]]:

@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
+from panvox.remembering import remembered
+
 FENCE_BITS = 64
 """Of a fence, written as sixteen hexadecimal digits: nobody guesses it."""
 
@@ -89,7 +91,7 @@ def nameless(text: str, *, names: Iterable[str] = (), question: str = "") -> str
 
     What the question itself names stays: there it is a subject, and no signature.
     """
-    asked = question.casefold()
+    asked = _folded(question)
 
     def masked(found: re.Match[str]) -> str:
         return found[0] if found[2].casefold().strip(".-") in asked else f"{found[1]}{MASKED}"
@@ -104,6 +106,11 @@ def nameless(text: str, *, names: Iterable[str] = (), question: str = "") -> str
     if spelled:
         text = re.sub(rf"(?<![\w.-])(?:{'|'.join(spelled)})(?![\w-])", MASKED, text, flags=re.IGNORECASE)
     return text
+
+
+@remembered(lambda _, question: len(question), most=16)
+def _folded(question: str) -> str:
+    return question.casefold()
 
 
 def _unsigned(text: str, masked: Callable[[re.Match[str]], str]) -> str:

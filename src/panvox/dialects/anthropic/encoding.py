@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import assert_never
@@ -16,6 +15,7 @@ from typing import assert_never
 import msgspec
 
 from panvox.dialects.calls import embedded, head, schema, tail
+from panvox.dialects.kept import kept
 from panvox.errors import PromptError
 from panvox.messages import ImagePart, Message, Part, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
@@ -28,7 +28,6 @@ takes this one, while the larger limits of newer models are refused by older one
 _NO_SAMPLING = re.compile(
     r"claude-(?:fable|mythos|opus-(?:4[-.][7-9](?!\d)|[5-9]|\d\d)|(?:haiku|sonnet)-(?:[5-9]|\d\d))"
 )
-_KEPT = 4  # tails; one for each prompt that is being asked now
 
 
 def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
@@ -50,7 +49,7 @@ def _sampling(prompt: Prompt, model: str) -> dict[str, float]:
     return {"top_p": prompt.top_p} if prompt.top_p is not None else {}
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def _tail(prompt: Prompt) -> bytes:
     return tail(
         {

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from panvox.dialects.calls import head, tail
+from panvox.dialects.kept import kept
 from panvox.errors import InvalidRequest, Owner
 from panvox.messages import Message, Prompt, TextPart
 from panvox.protocols import Quirks
-
-_KEPT = 4  # tails; one for each prompt that is being asked now
 
 
 def encode(prompt: Prompt, quirks: Quirks) -> tuple[bytes, bytes]:
@@ -23,7 +20,7 @@ def encode(prompt: Prompt, quirks: Quirks) -> tuple[bytes, bytes]:
     return head(limited, quirks), _tail(prompt)
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def _tail(prompt: Prompt) -> bytes:
     if prompt.tools or prompt.schema is not None:
         raise _unspeakable("tools and schemas of answers")

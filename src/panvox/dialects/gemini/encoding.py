@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import groupby
 
 from panvox.dialects.calls import embedded, schema, tail
 from panvox.dialects.fields import Fields, arguments_of, given, limit_of, merged
+from panvox.dialects.kept import kept
 from panvox.errors import PromptError
 from panvox.messages import ImagePart, Message, Part, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
 
-_KEPT = 4  # bodies; one for each prompt that is being asked now
 _MOST_STOPS = 5
 _WANTS_SIGNATURES = re.compile(r"gemini-(?:[3-9]|\d\d)(?!\d)|-latest$")
 _ANY_SIGNATURE = "skip_thought_signature_validator"
@@ -43,7 +42,7 @@ def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes]:
     return (_body(prompt, quirks, repeats_calls and bool(_WANTS_SIGNATURES.search(model))),)
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def _body(prompt: Prompt, quirks: Quirks, signed: bool) -> bytes:
     if len(prompt.stop) > _MOST_STOPS:
         raise PromptError(

@@ -16,15 +16,14 @@ Servers older than `truncate` and `shift` read past them. Whether a model thinks
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from panvox.dialects.calls import document, embedded, schema, tail
 from panvox.dialects.fields import Fields, arguments_of, given, limit_of, merged
+from panvox.dialects.kept import kept
 from panvox.errors import PromptError
 from panvox.messages import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
 
-_KEPT = 4  # tails; one for each prompt that is being asked now
 _ASSUMED = {"stream": True, "truncate": False, "shift": False}
 
 
@@ -33,7 +32,7 @@ def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
     return document({"model": model})[:-1] + b",", _tail(prompt, quirks)
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def _tail(prompt: Prompt, quirks: Quirks) -> bytes:
     names = _called(prompt)
     asked = {

@@ -7,15 +7,13 @@ whole conversation, which is encoded once and then shared by all members of a ru
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from panvox.dialects import openai_families as families
 from panvox.dialects.calls import head, schema, tail
+from panvox.dialects.kept import kept
 from panvox.dialects.strictness import is_strict
 from panvox.messages import ImagePart, Message, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
-
-_KEPT = 4  # tails; one for each prompt that is being asked now
 
 
 def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
@@ -43,7 +41,7 @@ def _limit_name(model: str) -> str:
     return "max_completion_tokens" if families.counts_thinking(model) else "max_tokens"
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def _tail(prompt: Prompt) -> bytes:
     tail({"stop": prompt.stop})  # which stands in the head, and is the prompt's fault where it is no text
     return tail(

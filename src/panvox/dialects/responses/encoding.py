@@ -7,17 +7,15 @@ conversation, which is encoded once and then shared by all members of a run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import groupby, takewhile
 from typing import assert_never
 
 from panvox.dialects.calls import head, schema, tail
+from panvox.dialects.kept import kept
 from panvox.dialects.openai_families import takes_sampling
 from panvox.dialects.strictness import is_strict
 from panvox.messages import ImagePart, Message, Part, Prompt, TextPart, Tool, ToolCall, ToolResult
 from panvox.protocols import Quirks
-
-_KEPT = 4  # tails; one for each prompt that is being asked now
 
 
 def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
@@ -35,7 +33,7 @@ def encode(prompt: Prompt, model: str, quirks: Quirks) -> tuple[bytes, bytes]:
     return head(fields, quirks), _tail(prompt)
 
 
-@lru_cache(maxsize=_KEPT)
+@kept
 def _tail(prompt: Prompt) -> bytes:
     first = list(takewhile(_instructs, prompt.messages))
     rest = prompt.messages[len(first) :]

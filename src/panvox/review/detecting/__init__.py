@@ -1,0 +1,1 @@
+"""What looks like a secret in one text, as spans: formats, assignments, private keys, files. Pure."""
