@@ -5,7 +5,7 @@ Findings of different files are never compared here. Importing this imports nump
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +18,9 @@ BLOCK = 3_000
 """Findings that are compared all with all; of more, the centres of such blocks are compared again."""
 _CLOSE = 3
 _AROUND = 12
+"""Lines between two places that are still near, and that are still in one part of a file."""
 _ROUNDS = 3
-"""Lines between two places that are still near, and that are still in one part of a file; how often groups settle."""
+"""How often groups settle."""
 
 
 class Needed(NamedTuple):
@@ -81,9 +82,16 @@ def _in_blocks(
 
 
 def attached(
-    centres: Vectors, vectors: Vectors, numbers: Sequence[int], needed: Needed
+    centres: Vectors,
+    vectors: Vectors,
+    numbers: Sequence[int],
+    needed: Needed,
+    alike: Mapping[int, Sequence[int]],
 ) -> Iterator[tuple[int, int | None]]:
-    """For each of `numbers`, which name no file, the row of `centres` that it belongs to, None for none."""
+    """For each of `numbers`, which name no file, the row of `centres` that it belongs to, None for none.
+
+    `alike` are rows that name the same symbol: they are as near as if no line were known.
+    """
     for at in range(0, len(numbers), BLOCK):
         block = numbers[at : at + BLOCK]
         if not len(centres):
@@ -92,8 +100,12 @@ def attached(
         cosines = vectors[block] @ centres.T
         best = cosines.argmax(axis=1)
         for row, number in enumerate(block):
-            near = cosines[row, best[row]] >= needed.placeless
-            yield number, int(best[row]) if near else None
+            if rows := alike.get(number):
+                named = rows[int(cosines[row, list(rows)].argmax())]
+                if cosines[row, named] >= needed.unknown:
+                    yield number, named
+                    continue
+            yield number, int(best[row]) if cosines[row, best[row]] >= needed.placeless else None
 
 
 def _compared(

@@ -6,6 +6,7 @@ The order of models does not matter: findings are put into an order of their own
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # a tenth of a second, loaded when there is something to grou
     from panvox.review.findings.closeness import Needed, Vectors
 
 _SEVERITIES = tuple(Severity)
+_SYMBOL = re.compile(r"`(\w{3,60})(?:\(\))?`")
 _EMBEDDED = 300
 """Characters of a text that its vector heeds, behind the title."""
 
@@ -64,13 +66,30 @@ def _groups(
     members = [list(group.members) for group in groups]
     centres = vectors[[group.centre for group in groups]]
     left = []
-    for number, group in closeness.attached(centres, vectors, placeless, needed):
+    named = _by_symbol(told, members)
+    alike = {number: _sharing(told[number], named) for number in placeless}
+    for number, group in closeness.attached(centres, vectors, placeless, needed, alike):
         if group is None:
             left.append(number)
         else:
             members[group].append(number)
     members += [list(group.members) for group in closeness.groups_of(told, vectors, left, needed)]
     return [([told[n] for n in sorted(each)], told[_central(each, told, vectors)]) for each in members]
+
+
+def _by_symbol(told: Sequence[Finding], members: Sequence[Sequence[int]]) -> Mapping[str, set[int]]:
+    """Which groups have a title that names a symbol, such as `find_user`."""
+    named: defaultdict[str, set[int]] = defaultdict(set)
+    for group, numbers in enumerate(members):
+        for number in numbers:
+            for symbol in _SYMBOL.findall(told[number].title):
+                named[symbol].add(group)
+    return named
+
+
+def _sharing(finding: Finding, named: Mapping[str, set[int]]) -> Sequence[int]:
+    symbols = _SYMBOL.findall(finding.title)
+    return sorted(set().union(*(named[symbol] for symbol in symbols if symbol in named)))
 
 
 def _vectors(told: Sequence[Finding], embedder: Embedder) -> Vectors:

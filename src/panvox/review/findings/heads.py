@@ -34,6 +34,14 @@ _TRAILING = re.compile(
     rf"|\s{{1,3}}[—–-]{{1,2}}\s{{1,3}}[*_`]{{0,3}}(?:{_SEVERITY})(?:{_NOUN})[*_`]{{0,3}}[.\s]{{0,3}}$",
     re.IGNORECASE,
 )
+_BEHIND = re.compile(
+    rf"\s{{0,3}}[,;·|–—-]\s{{0,3}}[*_`]{{0,3}}(?P<word>{_SEVERITY}){_NOUN}[*_`]{{0,3}}\s{{0,3}}[\])]",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(r"[(\[][`*]{0,3}$")
+_BEFORE = re.compile(
+    rf"[(\[][*_`]{{0,3}}(?P<word>{_SEVERITY}){_NOUN}[*_`]{{0,3}}\s{{0,3}}[,;·|–—-]\s{{0,3}}$", re.IGNORECASE
+)
 _EMOJI = re.compile(r"\s{0,3}([🔴🟠🟡🟢🔵])️?\s{0,3}")
 _NUMBER = re.compile(
     r"[\s*_#]{0,6}(?:(?:issue|finding|problem|bug|item|problème|problema|befund"
@@ -76,6 +84,8 @@ def head_of(text: str, places: Places, *, within: str = "") -> Head:
     looked = looked[general.end() :] if general else looked
     place = None if general else _place(looked, places, within)
     if place is not None:
+        beside, looked, place = _beside(looked, place)
+        severity = severity or beside
         looked = _without(looked, place)
     if severity is None:
         severity, looked = _severity(looked)
@@ -139,6 +149,25 @@ def _place(text: str, places: Places, within: str) -> Place | None:
     if within:
         return places.within(within, text)
     return found
+
+
+def _beside(text: str, place: Place) -> tuple[Severity | None, str, Place]:
+    """The severity in the same brackets as a place, as in `(src/a.py:5, high)`, and the text without it."""
+    after = _BEHIND.match(text, place.end)
+    if after is not None and (opening := _OPENING.search(text[: place.start])):
+        start = opening.start()
+        cut = place._replace(start=start, end=start + 1)
+        return SEVERITIES[after["word"].lower()], f"{text[:start]} {text[after.end() :]}", cut
+    before = _BEFORE.search(text[: place.start]) if place.end else None
+    if before is not None:
+        text = text[: before.start() + 1] + text[place.start :]
+        moved = place.start - before.start() - 1
+        return (
+            SEVERITIES[before["word"].lower()],
+            text,
+            place._replace(start=place.start - moved, end=place.end - moved),
+        )
+    return None, text, place
 
 
 def _without(text: str, place: Place) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from panvox.plain_text import clean
 from panvox.review.findings.drafts import Draft, draft_of, finding_of, told_by_labels
 from panvox.review.findings.findings import Finding, Severity
 from panvox.review.findings.heads import Head, filling, head_of, label_of, labels_only, plain
@@ -19,7 +20,7 @@ from panvox.review.findings.json_reading import drafts_in_json
 from panvox.review.findings.layout import Kind, Line, lines_of
 from panvox.review.findings.places import Places
 from panvox.review.findings.tables import drafts_in_table
-from panvox.review.findings.words import finds_none, passed_over, praises, visible
+from panvox.review.findings.words import finds_none, passed_over, praises
 from panvox.review.material import InputFile
 
 MOST = 500
@@ -34,7 +35,7 @@ def read_findings(
     Who reads many reviews gives `Places.of(files)`, which is then made once.
     """
     places = files if isinstance(files, Places) else Places.of(files)
-    text = visible(text)
+    text = clean(text)
     drafts = drafts_in_json(text, places) or _in_markdown(text, places)
     found = (finding_of(draft, model, lineage, places) for draft in drafts)
     return tuple(islice((finding for finding in found if finding is not None), MOST))
@@ -42,7 +43,7 @@ def read_findings(
 
 def says_none(text: str) -> bool:
     """Whether a review says that there is nothing to tell, in a sentence or as an empty list of JSON."""
-    shown = visible(text[:20_000])
+    shown = clean(text[:20_000])
     if shown.strip().strip("`").removeprefix("json").strip() in ("[]", "{}"):
         return True
     said = (plain(line.text) for line in lines_of(shown) if line.kind not in (Kind.CODE, Kind.BLANK))

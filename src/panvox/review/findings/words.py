@@ -1,4 +1,4 @@
-"""Words that reviews are made of, in several languages; and text without control characters."""
+"""Words that reviews are made of, in several languages."""
 
 from __future__ import annotations
 
@@ -93,28 +93,6 @@ _LABELS = {
 }
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split()}
 """What a labelled line such as `Location: src/a.py` tells: "place", "line", "severity", "title" or "text"."""
-
-_UNSEEN = dict.fromkeys(
-    (
-        *range(0x09),
-        *range(0x0B, 0x20),
-        *range(0x7F, 0xA0),
-        *(0x00AD, 0x061C, 0x180E, 0xFEFF),
-        *range(0x200B, 0x2010),
-        *range(0x2028, 0x202F),
-        *range(0x2060, 0x2070),
-        *range(0xD800, 0xE000),
-        *range(0xFFF9, 0xFFFC),
-        *range(0xE0000, 0xE0080),
-    )
-)
-"""What nobody sees and some program would obey, but line ends and tabs."""
-_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-
-
-def visible(text: str) -> str:
-    r"""`text` without control characters, marks of direction and signs without width; line ends are `\n`."""
-    return _LINE_ENDS.sub("\n", text).translate(_UNSEEN)
 
 
 def passed_over(title: str) -> bool:
