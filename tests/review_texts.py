@@ -232,6 +232,12 @@ REVIEWS = (
             Told("a bare clause", LOW, _STORE, 12),
         ),
     ),
+    Review(
+        "brackets",
+        "1. **SQL injection** (`src/shop/store.py:5`, high): use parameters.\n"
+        "2. Silent failures [low, src/shop/store.py:12]\n",
+        (Told("SQL injection", HIGH, _STORE, 5), Told("Silent failures", LOW, _STORE, 12)),
+    ),
     Review("nothing found", "No issues found in the given files.\n", ()),
     Review(
         "nothing wrong", "## Findings\n\n- No critical issues were found.\n\n## Strengths\n\n- Short\n", ()

@@ -149,6 +149,27 @@ def test_tells_whether_a_review_says_that_there_is_nothing(text: str, none: bool
     assert not none or _read(text) == ()
 
 
+@pytest.mark.parametrize(
+    ("heading", "counts"),
+    [
+        ("What is wrong", True),
+        ("Problems", True),
+        ("Must fix", True),
+        ("What is good", False),
+        ("What works well", False),
+        ("What's right", False),
+        ("What I checked", False),
+        ("Files reviewed", False),
+        ("The good parts", False),
+        ("Executive summary", False),
+        ("Stärken", False),
+        ("优点", False),
+    ],
+)
+def test_praise_and_summaries_are_no_findings(heading: str, counts: bool) -> None:
+    assert bool(_read(f"## {heading}\n\n- The cart is counted twice\n")) is counts
+
+
 _TITLE = st.from_regex(r"[A-Z][a-z]{2,8} [a-z]{3,8} [a-z]{4,9}", fullmatch=True).filter(
     lambda title: title.split()[0] not in ("Good", "Nice", "Great", "Clean", "Solid", "Well")
 )

@@ -19,6 +19,9 @@ BLOCK = 3_000
 _CLOSE = 3
 _AROUND = 12
 """Lines between two places that are still near, and that are still in one part of a file."""
+_NEVER = 2.0
+_PASSES = 2
+"""How often the centres of blocks are compared again."""
 _ROUNDS = 3
 """How often groups settle."""
 
@@ -27,7 +30,8 @@ class Needed(NamedTuple):
     """The cosine from which two findings are the same, by how far apart their lines are.
 
     `near`: at most `_CLOSE` lines; `around`: at most `_AROUND`; `far`: more; `unknown`: one names no line.
-    `placeless`: one names no file. `own`: both are of one model, which seldom tells a thing twice.
+    `placeless`: one names no file. `own`: both are of one model, which seldom tells a thing twice, and never
+    at lines that are not near.
     """
 
     near: float = 0.22
@@ -65,6 +69,7 @@ def _in_blocks(
     numbers: Sequence[int],
     tellers: Sequence[int],
     needed: Needed,
+    passes: int = _PASSES,
 ) -> list[Group]:
     """Groups of each block; then of their centres, as if each block were one who tells them all."""
     found: list[Group] = []
@@ -74,10 +79,10 @@ def _in_blocks(
         tells = np.array(tellers[block], dtype=np.int32)
         found += _compared(findings, vectors, numbers[block], tells, needed)
         blocks += [at] * (len(found) - len(blocks))
-    if len(numbers) <= BLOCK or len(found) == len(numbers):
+    if len(numbers) <= BLOCK or len(found) == len(numbers) or not passes:
         return found
     inner = {group.centre: group.members for group in found}
-    outer = _in_blocks(findings, vectors, [group.centre for group in found], blocks, needed)
+    outer = _in_blocks(findings, vectors, [group.centre for group in found], blocks, needed, passes - 1)
     return [Group(each.centre, tuple(sorted(n for c in each.members for n in inner[c]))) for each in outer]
 
 
@@ -172,7 +177,7 @@ def _settled(margins: Vectors, models: NDArray[np.int32], of: NDArray[np.int64])
 def _without_rivals(
     of: NDArray[np.int64], nearness: Vectors, models: NDArray[np.int32], margins: Vectors
 ) -> NDArray[np.int64]:
-    """Of each model only what is nearest to a group stays in it, with what says the same; the rest is alone."""
+    """Of each model what is nearest to a group stays in it, with what says the same; the rest is alone."""
     order = np.lexsort((np.arange(len(of)), -nearness.round(5), models, of))
     leads = np.ones(len(of), dtype=bool)
     leads[1:] = (of[order][1:] != of[order][:-1]) | (models[order][1:] != models[order][:-1])
@@ -203,5 +208,8 @@ def _needed(findings: Sequence[Finding], models: NDArray[np.int32], needed: Need
     unknown = first == 0
     least[unknown, :] = needed.unknown
     least[:, unknown] = needed.unknown
-    least[models[:, None] == models[None, :]] = needed.own
+    own = models[:, None] == models[None, :]
+    placed = ~unknown[:, None] & ~unknown[None, :]
+    least[own] = needed.own
+    least[own & placed & (gaps > _CLOSE)] = _NEVER
     return least

@@ -18,7 +18,10 @@ class Severity(StrEnum):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One issue of one model's review. Lines count from 1; None where it names no place."""
+    """One issue of one model's review. Lines count from 1; None where it names no place.
+
+    `path` is that of a file that was reviewed; a name that is none of them stays in the title.
+    """
 
     model: str
     lineage: str
@@ -34,7 +37,8 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Findings that are about the same thing, told in the words of the one nearest to all.
 
     `lineages` is how many different weights tell it, `share` their part of all lineages that reviewed what it
-    is about. `members` are their names.
+    is about. `members` are their names. `id` is made of path and title: where a later review tells the issue
+    alike, it has the same. `severity` is the median of what lineages tell, the lines are what most of them name.
     """
 
     id: str

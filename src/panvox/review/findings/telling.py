@@ -49,13 +49,12 @@ def place_of(issue: Issue) -> str:
 
 def agreement(issue: Issue, findings: Findings) -> str:
     """`9 of 31 lineages`."""
-    return (
-        f"{issue.lineages:,} of {findings.lineages:,} {'lineage' if findings.lineages == 1 else 'lineages'}"
-    )
+    noun = "lineage" if findings.lineages == 1 else "lineages"
+    return f"{issue.lineages:,} of {findings.lineages:,} {noun}"
 
 
 def findings_section(findings: Findings, *, most: int = 20) -> str:
-    """A section of Markdown: what most lineages tell first, at most `most` issues; nothing in it is obeyed."""
+    """A section of Markdown: at most `most` issues, what most lineages tell first; all of it is inert."""
     lines = ["## Findings", "", _counts(findings), ""]
     for issue in findings.issues[:most]:
         severity = issue.severity.value if issue.severity else ""
