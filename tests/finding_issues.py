@@ -1,6 +1,7 @@
 """Issues of made-up files, each told several times in different words; all written by hand, none by a model.
 
-Thresholds of grouping were chosen on the files of `CHOSEN_ON` and are measured on those of `MEASURED_ON`.
+Thresholds of grouping were chosen on the files of `CHOSEN_ON` and are measured on those of `MEASURED_ON`,
+whose figures were seen while the method took shape.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `lineages` is how many different weights tell it, `share` their part of all lineages that reviewed what it
     is about. `members` are their names. `id` is made of path and title: where a later review tells the issue
-    alike, it has the same. `severity` is the median of what lineages tell, the lines are what most of them name.
+    alike, it has the same. `severity` is the median of what lineages tell, the lines what most of them name.
     """
 
     id: str
