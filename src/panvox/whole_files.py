@@ -10,16 +10,33 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
-def write(path: Path, data: bytes) -> None:
-    """Put `data` in the place of the file, for nobody else to read. Raises `OSError`."""
+def write(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Put `data` in the place of the file, for nobody else to read. Raises `OSError`.
+
+    `durable`: it is on the disk when this returns, and outlasts a machine that stops.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).replace(path)
+        if durable:
+            sync_folder(path.parent)
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def sync_folder(path: Path) -> None:
+    """Put on the disk which files there are in a folder. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
