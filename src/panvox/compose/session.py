@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
@@ -38,6 +38,16 @@ from panvox.compose.keys import pools
 from panvox.compose.money import Till
 from panvox.compose.panels import Calls, Panels
 from panvox.compose.probing import PROBE_DEADLINE, Prober
+from panvox.compose.review import (
+    Fitted,
+    Reviewed,
+    Reviewing,
+    ReviewTurn,
+    fit,
+    opened,
+    panel_of,
+    resumed,
+)
 from panvox.compose.stack import Shared, Stack
 from panvox.compose.watching import watched
 from panvox.curation import Rules
@@ -60,6 +70,7 @@ from panvox.providers.http import Deadlines, HttpModel
 from panvox.providers.local import LocalModel, LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.providers.unpooled import Unpooled
+from panvox.review.brief import Brief
 from panvox.settings import Settings, load
 from panvox.settings.places import weights_file
 from panvox.store import NullJournal, SqlJournal, StoredRun, StoredTurn, default_path, open_journal
@@ -332,6 +343,34 @@ class Session:
             for note in self._till.notes(selected, {source.provider for source in self._shelf.sources}):
                 notes.say(note)
             yield Panel(entries=selected, members=tuple(members), purse=purse, bench=bench, notes=notes)
+
+    def reviewing(
+        self, brief: Brief, *, parent: Path | None = None, **asked: Unpack[Reviewing]
+    ) -> AbstractAsyncContextManager[ReviewTurn]:
+        """A review of files as it happens, into a new folder in `parent`, as the settings say if None.
+
+        Raises `UsageError` before anything is sent.
+        """
+        return opened(self, brief, parent=parent, asked=asked)
+
+    def resuming(self, folder: Path, **asked: Unpack[Reviewing]) -> AbstractAsyncContextManager[ReviewTurn]:
+        """The review in `folder` goes on: models that have not answered are asked, and `models` besides.
+
+        Raises `UsageError` where there is none, or nobody is left to ask.
+        """
+        return resumed(self, folder, asked=asked)
+
+    async def review(
+        self, brief: Brief, *, parent: Path | None = None, **asked: Unpack[Reviewing]
+    ) -> Reviewed:
+        """A review of files when it is over. Raises as `reviewing` does."""
+        async with self.reviewing(brief, parent=parent, **asked) as turn:
+            return await turn.wait_ended()
+
+    async def fitted(self, brief: Brief, **asked: Unpack[Reviewing]) -> Fitted:
+        """What each model would be asked in such a review; nothing is sent."""
+        async with panel_of(self, asked.get("models", ()), asked) as panel:
+            return await fit(self, panel, brief)
 
     async def judge(self, stored: StoredRun, turn: StoredTurn, verdict: Verdict, judging: Judging) -> Verdict:
         """`verdict` on a stored turn after judges, who are asked now; members are not asked again.
