@@ -383,7 +383,7 @@ class Session:
             bench = await self._bench(judging, panel, purse)
             if bench is None or not bench.wanted(verdict):
                 return verdict
-            return await bench.heard(
+            return await bench.among(turn.outcomes).heard(
                 turn.prompt.question,
                 verdict,
                 turn.outcomes,
