@@ -190,7 +190,7 @@ async def opened(
     parent = parent or session.settings.review.folder
     async with panel_of(session, asked.get("models", ()), asked) as panel:
         fitted = await fit(session, panel, brief)
-        record = _record(brief, fitted, asked)
+        record = await asyncio.to_thread(_record, brief, fitted, asked)
         if parent is None:
             parent = await asyncio.to_thread(_usual_folder)
         async with (
@@ -316,6 +316,8 @@ async def _under_way(
     kept = {each.member.name: each for each in folder.kept if each.answered}
     folder.fitted(fitted.fits)
     rules = changed(await session.rules(panel.notes), expect=Expect.TEXT)
+    if rules.embedder is not None:
+        await asyncio.to_thread(rules.embedder.embed, ["ready"])  # loaded before reviews land
     run = Run(
         fitted.members,
         journal=Both(session.store, folder),

@@ -19,6 +19,7 @@ from panvox.catalog.assembly import Assembled
 from panvox.catalog.discovery import Ways
 from panvox.catalog.entries import LOCAL, Catalogue, Entry, Probe
 from panvox.catalog.selection import default_selection, select
+from panvox.compose.bottoms import Bottoms
 from panvox.compose.catalogue import Shelf
 from panvox.compose.conversation import (
     Asking,
@@ -66,10 +67,8 @@ from panvox.policies.cached import Flights
 from panvox.policies.circuit import CircuitRule
 from panvox.policies.pauses import RetryBudget
 from panvox.protocols import Model, Purse, Scope
-from panvox.providers.http import Deadlines, HttpModel
-from panvox.providers.local import LocalModel, LocalServer
+from panvox.providers.local import LocalServer
 from panvox.providers.transport import HttpTransport
-from panvox.providers.unpooled import Unpooled
 from panvox.review.brief import Brief
 from panvox.settings import Settings, load
 from panvox.settings.places import weights_file
@@ -161,12 +160,19 @@ class Session:
         return self._stack.ways(entry)
 
     def _new_stack(self) -> Stack:
+        bottoms = Bottoms(
+            settings=self.settings,
+            sources=self._sources,
+            transports=self._transports,
+            transport=self._transport,
+            local=self._local,
+        )
         return Stack(
             self.settings,
             self._shared,
             sources=self._sources,
             pools=self._pools,
-            bottom=self._bottom,
+            bottom=bottoms.bottom,
             cost=self._till.cost,
         )
 
@@ -234,42 +240,6 @@ class Session:
     def model(self, entry: Entry) -> Model:
         """The model behind an entry of the catalogue, by itself: within its limits, and tried again."""
         return self._stack.asked(entry)
-
-    def _bottom(self, entry: Entry, key: str | None) -> Model:
-        """What asks the provider."""
-        if entry.provider == LOCAL:
-            return self._local_model(entry)
-        source, way = self._sources[entry.provider], self._transports[entry.provider]
-        return HttpModel(
-            name=entry.name,
-            model=entry.model,
-            dialect=dialect_of(source.vendor),
-            transport=Unpooled(way) if source.vendor.loopback else way,
-            base_url=source.vendor.base_url,
-            key=key,
-            deadlines=self._deadlines,
-        )
-
-    @property
-    def _deadlines(self) -> Deadlines:
-        network = self.settings.network
-        return Deadlines(
-            connect=network.connect_timeout,
-            first_token=network.first_token_timeout,
-            idle=network.idle_timeout,
-            total=network.total_timeout,
-        )
-
-    def _local_model(self, entry: Entry) -> Model:
-        sample = int(entry.name.rpartition("#")[2]) - 1
-        return LocalModel(
-            name=entry.name,
-            server=self._local,
-            transport=self._transport,
-            sample=sample,
-            max_tokens=self.settings.local.max_tokens,
-            deadlines=self._deadlines,
-        )
 
     async def feedback(
         self,
@@ -593,3 +563,15 @@ async def run(
         session.run(models=models, continue_run=continue_run, **calling) as asked,
     ):
         yield asked
+
+
+async def review_files(
+    brief: Brief,
+    *,
+    parent: Path | None = None,
+    settings: Settings | Path | None = None,
+    **asked: Unpack[Reviewing],
+) -> Reviewed:
+    """Let models review files, and wait for what comes of it. Raises `UsageError` before anything is sent."""
+    async with open_session(settings) as session:
+        return await session.review(brief, parent=parent, **asked)
