@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import sys
 from collections.abc import Callable
@@ -172,7 +173,7 @@ async def _follow(
             board, now = await follow(turn, manner, interrupts)
         # The folder is closed: what could not be written until now never will be.
         report = ReviewReport.of(board, turn, now=now, resume=_again(turn.folder.path, view))
-        report = report.once_closed(turn.folder.problem)
+        report = await asyncio.to_thread(report.once_closed, turn.folder.problem)
         if view.json:
             write_json(report)
         else:
