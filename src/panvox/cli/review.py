@@ -169,7 +169,7 @@ async def _follow(
         warn(key_warnings(settings))
         async with opened(session) as turn:
             deadline = limits.deadline or settings.review.deadline
-            manner = Manner(json=view.json, quiet=view.quiet, deadline=deadline)
+            manner = Manner(json=view.json, quiet=view.quiet, deadline=deadline, votes=False)
             board, now = await follow(turn, manner, interrupts)
         # The folder is closed: what could not be written until now never will be.
         report = ReviewReport.of(board, turn, now=now, resume=_again(turn.folder.path, view))

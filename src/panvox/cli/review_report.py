@@ -200,33 +200,34 @@ def _first_lines(text: str, by: str, width: int) -> Iterator[Text]:
 
 
 def _missing(failed: Sequence[Outcome], open_: int, width: int) -> Iterator[RenderableType]:
-    """Those who did not answer, by state and what was said: who, why, after what, and what to do."""
+    """Those who did not answer, by what they have in common: who, why, after what, and what to do."""
     kinds: defaultdict[tuple[State, int | None, str], list[Outcome]] = defaultdict(list)
     for outcome in failed:
         fault = outcome.fault
-        said = one_line(fault.message if fault else outcome.reason)
-        kinds[outcome.state, fault.status if fault else None, said].append(outcome)
-    ordered = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
-    for (state, status, said), outcomes in ordered[:FAILURES_SHOWN]:
-        yield from _kind(state, status, said, outcomes, width)
+        same = (fault.status, fault.hint) if fault else (None, outcome.reason)
+        kinds[outcome.state, *same].append(outcome)
+    ordered = sorted(kinds.values(), key=lambda outcomes: -len(outcomes))
+    for outcomes in ordered[:FAILURES_SHOWN]:
+        yield from _kind(outcomes, width)
     if (more := len(ordered) - FAILURES_SHOWN) > 0:
         yield Text(f"and {plural(more, 'other kind')} of failures; summary.md has them all", style="dim")
     if open_ > 0:
         yield Text(f"■ {open_:,} had not ended", style="yellow")
 
 
-def _kind(
-    state: State, status: int | None, said: str, outcomes: Sequence[Outcome], width: int
-) -> Iterator[RenderableType]:
-    fault = outcomes[0].fault
+def _kind(outcomes: Sequence[Outcome], width: int) -> Iterator[RenderableType]:
+    state, fault = outcomes[0].state, outcomes[0].fault
     symbol, style = ("✗", "red") if fault else ("■", "yellow")
     count = f"{symbol} {len(outcomes):,} {word(state)}"
     yield Text.assemble(
         (count, style), "  ", names([o.member.name for o in outcomes], width - len(count) - 2)
     )
-    http = f"HTTP {status}: " if status else ""
-    if http or said:
-        yield _beneath(f"{http}{said}")
+    said = Counter(one_line(o.fault.message if o.fault else o.reason) for o in outcomes)
+    http = f"HTTP {fault.status}: " if fault and fault.status else ""
+    others = f" (and {plural(len(said) - 1, 'other message')})" if len(said) > 1 else ""
+    message = fit(f"{http}{said.most_common(1)[0][0]}", max(width - 2 - len(others), 20)).rstrip()
+    if message:
+        yield _beneath(f"{message}{others}")
     if tried := _tried(outcomes):
         yield _beneath(tried)
     if fault and fault.hint:
