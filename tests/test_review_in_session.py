@@ -13,6 +13,7 @@ from panvox.errors import SelectionError, UsageError
 from panvox.messages import MemberEnded, Note, RunEnded, RunStarted, State
 from panvox.review.brief import Brief, Screening, brief_in, brief_of, instructions_digest
 from panvox.review.contract import RunFile
+from panvox.review.findings import Findings
 from panvox.review.fitting import Oversize
 from panvox.review.folder import Folder
 from panvox.review.gathering import Bounds, Wanted, gather
@@ -21,7 +22,7 @@ from panvox.review.material import InputFile, Material
 from panvox.simulator import Fleet, Limits, Simulator, VirtualModel, VirtualProvider, find_fault, invented
 from tests.flows import BRIEF, PLAIN, host, served
 
-REVIEW, SECURITY = find_instructions("review", None), find_instructions("security", None)
+REVIEW, SECURITY, EXPLAIN = (find_instructions(name, None) for name in ("review", "security", "explain"))
 CODE = "import os\n\n\ndef run(command, seen=[]):\n    # TODO: quote it\n    os.system(command)\n"
 KEY = "sk-proj-" + "Ab3dE5gH7jK9mN1p" * 3
 
@@ -107,6 +108,29 @@ async def test_listeners_are_told_what_is_reviewed_in_a_line_and_the_end_once_al
     started = next(event for event in seen if isinstance(event, RunStarted))
     assert started.question == "Review: 2 files"
     assert sum(isinstance(event, MemberEnded) for event in seen) == 2
+
+
+async def test_issues_that_reviews_list_are_found_counted_and_put_into_the_folder(tmp_path: Path) -> None:
+    fleet = Fleet(tuple(host(name, "m") for name in ("oak", "elm", "fir")))
+    bad = "import subprocess\n\n\ndef run(names):\n    subprocess.run(names[0], shell=True)\n"
+    async with served(tmp_path, fleet, more=PLAIN) as (session, _):
+        done = await session.review(brief(file("src/bad.py", bad)), parent=tmp_path, synthesis=None)
+    assert done.findings is not None
+    told = msgspec.json.decode((done.folder / "findings.json").read_bytes(), type=Findings)
+    assert told == done.findings
+    assert any((issue.path, issue.line) == ("src/bad.py", 5) for issue in told.issues)
+    assert told.reviews == 3
+    log = msgspec.json.decode((done.folder / "findings.sarif").read_bytes())
+    assert len(log["runs"][0]["results"]) == len(told.issues)
+    assert "## Findings" in (done.folder / "summary.md").read_text()
+
+
+async def test_no_issues_are_looked_for_where_nobody_was_asked_for_any(tmp_path: Path) -> None:
+    explain = brief_of(EXPLAIN, Material(files=(file("a.py"),)), topic="a")
+    async with served(tmp_path, oak(model("m")), more=PLAIN) as (session, _):
+        done = await session.review(explain, parent=tmp_path)
+    assert done.findings is None
+    assert not (done.folder / "findings.json").exists()
 
 
 # --- the synthesis ---

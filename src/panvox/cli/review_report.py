@@ -17,14 +17,17 @@ from rich.text import Text
 from panvox.cli import judgements, outlet
 from panvox.cli.board import Board
 from panvox.cli.figures import plural, seconds
+from panvox.cli.findings import findings_lines
 from panvox.cli.ledger import used, word
 from panvox.cli.outlet import show
 from panvox.cli.text import json_line, one_line
 from panvox.cli.wording import fit, names
 from panvox.compose.review import ReviewTurn
 from panvox.messages import Attempt, Outcome, State
+from panvox.review.findings import Findings
 from panvox.verdicts import Verdict
 
+FINDINGS_SHOWN = 10
 SYNTHESIS_SHOWN = 6
 """Lines of the synthesis; `synthesis.md` has all of it."""
 FAILURES_SHOWN = 12
@@ -43,6 +46,7 @@ class ReviewReport:
     asked: int
     outcomes: tuple[Outcome, ...]
     verdict: Verdict
+    findings: Findings | None
     duration: float
     stopped: str
     files: tuple[str, ...]
@@ -60,6 +64,7 @@ class ReviewReport:
             asked=board.asked,
             outcomes=board.outcomes,
             verdict=(done.verdict if done else board.verdict) or Verdict(asked=board.asked, answered=0),
+            findings=done.findings if done else None,
             duration=done.duration if done else now,
             stopped=done.stopped if done else "interrupted",
             files=(),
@@ -88,7 +93,7 @@ _FILES = ("synthesis.md", "summary.md", "findings.json", "findings.sarif", "run.
 
 
 class ReviewEnded(msgspec.Struct, frozen=True, kw_only=True, tag="review_ended"):
-    """The last line of `--json`: the folder, what is in it, and the sums."""
+    """The last line of `--json`: the folder, what is in it, and the sums. `findings` counts issues."""
 
     folder: str
     run: str
@@ -98,6 +103,7 @@ class ReviewEnded(msgspec.Struct, frozen=True, kw_only=True, tag="review_ended")
     files: tuple[str, ...]
     duration: float
     stopped: str = ""
+    findings: int | None = None
     synthesis: bool = False
     resume: str = ""
     problem: str = ""
@@ -115,6 +121,7 @@ def write_json(report: ReviewReport) -> None:
         files=report.files,
         duration=report.duration,
         stopped=report.stopped,
+        findings=len(report.findings.issues) if report.findings else None,
         synthesis=bool(report.verdict.synthesis and report.verdict.synthesis.text),
         resume=report.resume if report.missing else "",
         problem=report.problem or "",
@@ -175,6 +182,8 @@ def _parts(report: ReviewReport, *, width: int, verbose: bool) -> Iterator[tuple
         yield "Synthesis", Stack(*_first_lines(written, by, width))
     elif (told := report.verdict.synthesis) is not None and told.failed:
         yield "Synthesis", Text(f"✗ {one_line(told.by)}: {one_line(told.failed)}", style="yellow")
+    if report.findings is not None and report.findings.issues:
+        yield "Findings", Stack(*findings_lines(report.findings, most=FINDINGS_SHOWN, width=width))
     failed = [outcome for outcome in report.outcomes if not outcome.answered]
     if failed or report.missing:
         yield "Missing", Stack(*_missing(failed, report.missing - len(failed), width))

@@ -24,14 +24,24 @@ from panvox.catalog.entries import LOCAL, Entry
 from panvox.compose.conversation import Calling, check_prompt
 from panvox.compose.judging import JudgedTurn, Judging
 from panvox.curation import Expect
+from panvox.curation.curate import lineage_of
 from panvox.engine import Member, Run, Turn
 from panvox.errors import SelectionError, UnknownModel, UsageError
 from panvox.messages import Event, Identity, Outcome, Prompt, RunEnded, RunEvent, RunStarted
 from panvox.protocols import Journal, Purse
-from panvox.review.brief import Brief, brief_in, digest, inputs_of, instructions_digest
+from panvox.review.brief import (
+    Brief,
+    brief_in,
+    digest,
+    inputs_of,
+    instructions_digest,
+    lists_issues,
+)
 from panvox.review.contract import ModelRecord, RunFile
+from panvox.review.findings import Findings, encode, findings_of, findings_section, sarif
 from panvox.review.fitting import Fit, Fitting
 from panvox.review.folder import Folder
+from panvox.review.material import InputFile
 from panvox.review.panel import members_fitted
 from panvox.verdicts import Verdict
 
@@ -67,7 +77,8 @@ class Reviewing(TypedDict, total=False):
 class Reviewed:
     """What came of a review: its folder, an outcome for each model, and what they amount to.
 
-    `fits` tells how the files were made to fit each model, by name. `problem` is what could not be written
+    `findings` are the issues that the reviews list, None where nobody was asked for a list, or the review was
+    interrupted. `fits` tells how the files were made to fit each model, by name. `problem` is what could not be written
     down, as a sentence.
     """
 
@@ -75,6 +86,7 @@ class Reviewed:
     run: str
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
+    findings: Findings | None
     fits: Mapping[str, Fit]
     states: Mapping[str, int]
     duration: float
@@ -168,18 +180,43 @@ class ReviewTurn:
     async def _concluded(self, ended: RunEnded) -> Reviewed:
         """What came of it, once all of it is in the folder."""
         outcomes = self._turn.outcomes
-        await self.folder.conclude(ended.verdict)
+        findings: Findings | None = None
+        if ended.stopped != "interrupted" and ended.verdict.answered and lists_issues(self._fitted.brief):
+            # Who interrupts does not wait: they come when the review is resumed.
+            files = self._fitted.brief.material.files
+            findings, documents = await asyncio.to_thread(_found, outcomes, files)
+            await self.folder.conclude(ended.verdict, **documents)
+        else:
+            await self.folder.conclude(ended.verdict)
         return Reviewed(
             folder=self.folder.path,
             run=ended.run,
             verdict=ended.verdict,
             outcomes=outcomes,
+            findings=findings,
             fits=self.fits,
             states=ended.states,
             duration=ended.duration,
             stopped=ended.stopped,
             problem=self.folder.problem,
         )
+
+
+class _Documents(TypedDict):
+    findings: bytes
+    sarif: bytes
+    section: str
+
+
+def _found(outcomes: Sequence[Outcome], files: Sequence[InputFile]) -> tuple[Findings, _Documents]:
+    """The issues that the reviews list: as a value, and as they stand in the folder. Takes a while."""
+    reviews = [(o.member.name, lineage_of(o.speaker), o.text) for o in outcomes if o.answered]
+    findings = findings_of(reviews, files)
+    return findings, _Documents(
+        findings=encode(findings),
+        sarif=sarif.encode(findings, files, version("panvox")),
+        section=findings_section(findings),
+    )
 
 
 @asynccontextmanager

@@ -111,6 +111,11 @@ def screened(
     )
 
 
+def lists_issues(brief: Brief) -> bool:
+    """Whether reviews may list issues: only the sets that ship and do not ask for them are known not to."""
+    return brief.instructions.findings or brief.instructions.source != SHIPPED
+
+
 def digest(data: bytes) -> str:
     """The SHA-256 of `data` in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
