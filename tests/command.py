@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from panvox.simulator import Fleet, settings_for, simulate
+from panvox.simulator import Fleet, Simulator, settings_for, simulate
 
 PANVOX = [sys.executable, "-m", "panvox"]
 
@@ -34,14 +34,16 @@ def panvox(
 
 
 @contextmanager
-def served(fleet: Fleet, folder: Path, *, speed: float = 0.0, port: int = 0) -> Iterator[None]:
+def served(fleet: Fleet, folder: Path, *, speed: float = 0.0, port: int = 0) -> Iterator[Simulator]:
     """The fleet, in a thread of its own, with settings in `folder` that make panvox ask it."""
     loop = asyncio.new_event_loop()
     up, done = threading.Event(), asyncio.Event()
+    running: list[Simulator] = []
 
     async def serve() -> None:
         async with simulate(fleet, speed=speed, port=port) as simulator:
             (folder / "panvox.toml").write_text(settings_for(fleet, url=simulator.url))
+            running.append(simulator)
             up.set()
             await done.wait()
 
@@ -49,7 +51,7 @@ def served(fleet: Fleet, folder: Path, *, speed: float = 0.0, port: int = 0) -> 
     thread.start()
     try:
         assert up.wait(10)
-        yield
+        yield running[0]
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join()

@@ -3,7 +3,8 @@
     await panvox.ask("…")                     one prompt, one Result
     async with panvox.stream("…") as turn     the events of one prompt as they happen
     async with panvox.run() as conversation   a panel that is asked again and again
-    async with panvox.open() as session       what the three use; open it once to ask many times
+    await panvox.review_files(brief)          files that every model reviews, into a folder
+    async with panvox.open() as session       what they all use; open it once to ask many times
 
 The names are loaded when they are first used, so that `import panvox` costs nothing.
 """
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from panvox.compose.conversation import Conversation, Result
-    from panvox.compose.session import Session, ask, open, run, stream  # noqa: A004
+    from panvox.compose.session import Session, ask, open, review_files, run, stream  # noqa: A004
     from panvox.errors import Failure, PanvoxError, UsageError
     from panvox.settings import Settings
 
 _HOMES = {
     "ask": "panvox.compose.session",
     "open": "panvox.compose.session",
+    "review_files": "panvox.compose.session",
     "run": "panvox.compose.session",
     "stream": "panvox.compose.session",
     "Conversation": "panvox.compose.conversation",
@@ -43,6 +45,7 @@ __all__ = [
     "UsageError",
     "ask",
     "open",
+    "review_files",
     "run",
     "stream",
 ]

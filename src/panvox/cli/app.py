@@ -43,6 +43,12 @@ COMMANDS = (
         "[PROMPT]",
     ),
     Command(
+        "review",
+        "panvox.cli.review:review",
+        "Let every model review files: a folder with all reviews, and what they amount to.",
+        "[PATH…]",
+    ),
+    Command(
         "models", "panvox.cli.models:app", "List the models that can be asked, and what is known of them."
     ),
     Command(

@@ -93,8 +93,12 @@ class Row:
 
 @dataclass(slots=True)
 class Board:
-    """All members of a turn. `version` grows with every change that can be seen."""
+    """All members of a turn. `version` grows with every change that can be seen.
 
+    `votes` is whether its answers are counted against each other; reviews are not.
+    """
+
+    votes: bool = True
     run: str = ""
     turn: int = 0
     question: str = ""

@@ -68,7 +68,8 @@ def frame(board: Board, *, width: int, height: int, now: float, deadline: float 
     if len(rows) < board.asked:
         lines.append(_more(board, rows))
     lines += [_progress(board, width, now, deadline), *_holds(holds)]
-    lines += [_standing(board.verdict, width), *outlook]
+    if board.votes:
+        lines += [_standing(board.verdict, width), *outlook]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines[-height:]
@@ -240,7 +241,12 @@ def _standing(verdict: Verdict | None, width: int) -> Text:
 def _outlook(board: Board) -> list[Text]:
     """What those who are open could still change, in a line, if anybody knows."""
     verdict = board.verdict
-    if verdict is None or not board.open or verdict.leading is None or not verdict.leading.extracted:
+    if (
+        verdict is None
+        or not (board.votes and board.open)
+        or verdict.leading is None
+        or not verdict.leading.extracted
+    ):
         return []
     said = wording.still_open(verdict.outlook)
     return [Text(f"→  {said}", style="dim")] if said else []

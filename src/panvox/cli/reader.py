@@ -42,7 +42,10 @@ class Afterwards(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """What to show of a turn. `deadline` is in seconds; `kept` tells whether the store has the run."""
+    """What to show of a turn. `deadline` is in seconds; `kept` tells whether the store has the run.
+
+    `votes` is whether answers are counted against each other.
+    """
 
     json: bool = False
     quiet: bool = False
@@ -52,6 +55,7 @@ class Manner:
     deadline: float | None = None
     kept: bool = True
     afterwards: Afterwards = Afterwards.STOP
+    votes: bool = True
 
 
 async def read(source: Source, manner: Manner, interrupts: Interrupts) -> int:
@@ -70,7 +74,7 @@ async def read(source: Source, manner: Manner, interrupts: Interrupts) -> int:
 
 async def follow(source: Source, manner: Manner, interrupts: Interrupts) -> tuple[Board, float]:
     """Follow a turn to its end and show it on the way; where it stands then, after how many seconds."""
-    board = Board()
+    board = Board(votes=manner.votes)
     clock = _clock()
     with closing(_view(board, manner, clock)) as view:
         await _follow(source, board, view, manner, interrupts, clock)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:  # SQLAlchemy takes a quarter of a second, and the options of 
 LARGEST_JURY = 9
 """Judges at most: more cost more and, of models, hardly know more (Verga et al. 2024, arXiv 2404.18796)."""
 
+WRITERS = 8
+"""Models that may write a synthesis if the ones before them have not answered."""
+
 INTERRUPTED = "interrupted"
 
 
@@ -75,22 +78,24 @@ async def appointed(
                 f"{', '.join(named)} means {len(jury):,} judges, and {LARGEST_JURY} are the most: name "
                 "fewer, or pick with a selection such as 'lineage:one strongest:3'"
             )
-    writer: Entry | None = None
+    writers: Sequence[Entry] = ()
     if wanted.synthesis is not None:
         pattern = wanted.synthesis or section.synthesis_model
-        found = await select((pattern,)) if pattern else (strongest(panel, "write", "--synthesise MODEL"),)
-        if len(found) > 1:
-            raise SelectionError(
-                f"{pattern} means {len(found):,} models, such as {found[0].name}; one writes the synthesis"
-            )
-        writer = found[0]
+        if pattern:
+            writers = await select((pattern,))
+            if len(writers) > 1:
+                raise SelectionError(
+                    f"{pattern} means {len(writers):,} models, such as {writers[0].name}; one writes the "
+                    "synthesis"
+                )
+        else:
+            writers = by_strength(panel, "write", "--synthesise MODEL")[:WRITERS]
     if wanted.seconds is not None:
         section = section.model_copy(update={"deadline": wanted.seconds})
     return Bench(
         section,
         jury=tuple(make(entry) for entry in jury),
-        writer=make(writer) if writer else None,
-        room=Room.of(writer.context, writer.max_output) if writer else Room.of(None),
+        writers=tuple((make(each), Room.of(each.context, each.max_output)) for each in writers),
         when=wanted.when,
         least=wanted.least,
     )
@@ -98,6 +103,11 @@ async def appointed(
 
 def strongest(panel: Sequence[Entry], does: str, option: str) -> Entry:
     """The strongest of a panel that costs nothing, else the strongest. Raises `SelectionError`."""
+    return by_strength(panel, does, option)[0]
+
+
+def by_strength(panel: Sequence[Entry], does: str, option: str) -> list[Entry]:
+    """Those of a panel that cost nothing, else all, the strongest first. Raises `SelectionError`."""
     able = [entry for entry in panel if entry.provider != LOCAL]
     if not able:
         raise SelectionError(
@@ -105,7 +115,11 @@ def strongest(panel: Sequence[Entry], does: str, option: str) -> Entry:
             f"another with {option}"
         )
     free = [entry for entry in able if entry.free]
-    return max(free or able, key=lambda entry: (entry.strengths.get("general", -1.0), entry.context or 0))
+    return sorted(
+        free or able,
+        key=lambda entry: (entry.strengths.get("general", -1.0), entry.context or 0),
+        reverse=True,
+    )
 
 
 class Bench:
@@ -116,15 +130,17 @@ class Bench:
         section: JudgeSection,
         *,
         jury: Sequence[Member],
-        writer: Member | None,
-        room: Room,
+        writers: Sequence[tuple[Member, Room]],
         when: Literal["always", "low"],
         least: int = 1,
     ) -> None:
+        """`writers` are the one who writes, and those who do if it has not answered, with their rooms."""
         self.jury = tuple(jury)
-        self.writer = writer
-        self._section = section
+        writer, room = writers[0] if writers else (None, Room.of(None))
+        self.writer: Member | None = writer
         self._room = room
+        self._writers = tuple(writers)
+        self._section = section
         self._when = when
         self._least = least
 
@@ -132,6 +148,18 @@ class Bench:
         """Whether they are asked about such a verdict: always, or where it is hardly to be trusted."""
         return verdict.answered >= self._least and (
             self._when == "always" or trust(verdict) < self._section.below
+        )
+
+    def among(self, outcomes: Sequence[Outcome]) -> Bench:
+        """The same, but the first writer that has answered writes, if any has."""
+        answered = {outcome.member.name for outcome in outcomes if outcome.answered}
+        able = [each for each in self._writers if each[0].identity.name in answered]
+        return Bench(
+            self._section,
+            jury=self.jury,
+            writers=able or self._writers,
+            when=self._when,
+            least=self._least,
         )
 
     @property
@@ -226,6 +254,7 @@ class JudgedTurn:
             if isinstance(event, RunStarted):
                 self._question = self._told or event.question
             if isinstance(event, RunEnded) and self._is_wanted(event):
+                self._bench = self._bench.among(self._turn.outcomes)
                 yield Note(self._bench.plan)
                 yield await self._judged(event)
             else:

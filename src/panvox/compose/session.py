@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
@@ -19,6 +19,7 @@ from panvox.catalog.assembly import Assembled
 from panvox.catalog.discovery import Ways
 from panvox.catalog.entries import LOCAL, Catalogue, Entry, Probe
 from panvox.catalog.selection import default_selection, select
+from panvox.compose.bottoms import Bottoms
 from panvox.compose.catalogue import Shelf
 from panvox.compose.conversation import (
     Asking,
@@ -38,6 +39,16 @@ from panvox.compose.keys import pools
 from panvox.compose.money import Till
 from panvox.compose.panels import Calls, Panels
 from panvox.compose.probing import PROBE_DEADLINE, Prober
+from panvox.compose.review import (
+    Fitted,
+    Reviewed,
+    Reviewing,
+    ReviewTurn,
+    fit,
+    opened,
+    panel_of,
+    resumed,
+)
 from panvox.compose.stack import Shared, Stack
 from panvox.compose.watching import watched
 from panvox.curation import Rules
@@ -56,10 +67,9 @@ from panvox.policies.cached import Flights
 from panvox.policies.circuit import CircuitRule
 from panvox.policies.pauses import RetryBudget
 from panvox.protocols import Model, Purse, Scope
-from panvox.providers.http import Deadlines, HttpModel
-from panvox.providers.local import LocalModel, LocalServer
+from panvox.providers.local import LocalServer
 from panvox.providers.transport import HttpTransport
-from panvox.providers.unpooled import Unpooled
+from panvox.review.brief import Brief
 from panvox.settings import Settings, load
 from panvox.settings.places import weights_file
 from panvox.store import NullJournal, SqlJournal, StoredRun, StoredTurn, default_path, open_journal
@@ -150,12 +160,19 @@ class Session:
         return self._stack.ways(entry)
 
     def _new_stack(self) -> Stack:
+        bottoms = Bottoms(
+            settings=self.settings,
+            sources=self._sources,
+            transports=self._transports,
+            transport=self._transport,
+            local=self._local,
+        )
         return Stack(
             self.settings,
             self._shared,
             sources=self._sources,
             pools=self._pools,
-            bottom=self._bottom,
+            bottom=bottoms.bottom,
             cost=self._till.cost,
         )
 
@@ -223,42 +240,6 @@ class Session:
     def model(self, entry: Entry) -> Model:
         """The model behind an entry of the catalogue, by itself: within its limits, and tried again."""
         return self._stack.asked(entry)
-
-    def _bottom(self, entry: Entry, key: str | None) -> Model:
-        """What asks the provider."""
-        if entry.provider == LOCAL:
-            return self._local_model(entry)
-        source, way = self._sources[entry.provider], self._transports[entry.provider]
-        return HttpModel(
-            name=entry.name,
-            model=entry.model,
-            dialect=dialect_of(source.vendor),
-            transport=Unpooled(way) if source.vendor.loopback else way,
-            base_url=source.vendor.base_url,
-            key=key,
-            deadlines=self._deadlines,
-        )
-
-    @property
-    def _deadlines(self) -> Deadlines:
-        network = self.settings.network
-        return Deadlines(
-            connect=network.connect_timeout,
-            first_token=network.first_token_timeout,
-            idle=network.idle_timeout,
-            total=network.total_timeout,
-        )
-
-    def _local_model(self, entry: Entry) -> Model:
-        sample = int(entry.name.rpartition("#")[2]) - 1
-        return LocalModel(
-            name=entry.name,
-            server=self._local,
-            transport=self._transport,
-            sample=sample,
-            max_tokens=self.settings.local.max_tokens,
-            deadlines=self._deadlines,
-        )
 
     async def feedback(
         self,
@@ -333,6 +314,34 @@ class Session:
                 notes.say(note)
             yield Panel(entries=selected, members=tuple(members), purse=purse, bench=bench, notes=notes)
 
+    def reviewing(
+        self, brief: Brief, *, parent: Path | None = None, **asked: Unpack[Reviewing]
+    ) -> AbstractAsyncContextManager[ReviewTurn]:
+        """A review of files as it happens, into a new folder in `parent`, as the settings say if None.
+
+        Raises `UsageError` before anything is sent.
+        """
+        return opened(self, brief, parent=parent, asked=asked)
+
+    def resuming(self, folder: Path, **asked: Unpack[Reviewing]) -> AbstractAsyncContextManager[ReviewTurn]:
+        """The review in `folder` goes on: models that have not answered are asked, and `models` besides.
+
+        Raises `UsageError` where there is none, or nobody is left to ask.
+        """
+        return resumed(self, folder, asked=asked)
+
+    async def review(
+        self, brief: Brief, *, parent: Path | None = None, **asked: Unpack[Reviewing]
+    ) -> Reviewed:
+        """A review of files when it is over. Raises as `reviewing` does."""
+        async with self.reviewing(brief, parent=parent, **asked) as turn:
+            return await turn.wait_ended()
+
+    async def fitted(self, brief: Brief, **asked: Unpack[Reviewing]) -> Fitted:
+        """What each model would be asked in such a review; nothing is sent."""
+        async with panel_of(self, asked.get("models", ()), asked) as panel:
+            return await fit(self, panel, brief)
+
     async def judge(self, stored: StoredRun, turn: StoredTurn, verdict: Verdict, judging: Judging) -> Verdict:
         """`verdict` on a stored turn after judges, who are asked now; members are not asked again.
 
@@ -344,7 +353,7 @@ class Session:
             bench = await self._bench(judging, panel, purse)
             if bench is None or not bench.wanted(verdict):
                 return verdict
-            return await bench.heard(
+            return await bench.among(turn.outcomes).heard(
                 turn.prompt.question,
                 verdict,
                 turn.outcomes,
@@ -554,3 +563,15 @@ async def run(
         session.run(models=models, continue_run=continue_run, **calling) as asked,
     ):
         yield asked
+
+
+async def review_files(
+    brief: Brief,
+    *,
+    parent: Path | None = None,
+    settings: Settings | Path | None = None,
+    **asked: Unpack[Reviewing],
+) -> Reviewed:
+    """Let models review files, and wait for what comes of it. Raises `UsageError` before anything is sent."""
+    async with open_session(settings) as session:
+        return await session.review(brief, parent=parent, **asked)

@@ -166,14 +166,21 @@ class Folder:
         await self._do(partial(self._writer.end, ended))
 
     async def conclude(
-        self, verdict: Verdict, *, findings: bytes | None = None, sarif: bytes | None = None
+        self,
+        verdict: Verdict,
+        *,
+        findings: bytes | None = None,
+        sarif: bytes | None = None,
+        section: str = "",
     ) -> None:
         """What the reviews amount to is known: `synthesis.md`, `findings.json` and `findings.sarif`.
+
+        `section` tells of the findings in `summary.md`, as Markdown.
 
         From now on the review has ended. Returns when all is on disk, or cannot be; never raises. May be
         called again when the review was resumed.
         """
-        await self._do(partial(self._writer.conclude, verdict, findings, sarif))
+        await self._do(partial(self._writer.conclude, verdict, findings, sarif, section))
 
     def _take(self) -> None:
         landed = [self._landed.popleft() for _ in range(len(self._landed))]

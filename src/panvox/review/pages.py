@@ -168,15 +168,18 @@ def _spelled(members: Iterable[str], numbers: Mapping[str, int]) -> str:
 # --- the summary ------------------------------------------------------------------------------------
 
 
-def summary_page(record: RunFile, *, folder: str) -> str:
+def summary_page(record: RunFile, *, folder: str, findings: str = "") -> str:
     """What was asked, what came of every model, and what to do about those that failed.
 
-    `folder` is how people name the folder of the review, for the command that resumes it.
+    `folder` is how people name the folder of the review, for the command that resumes it, `findings` the
+    section on the issues that were found.
     """
     parts = [f"# Review of {inline(record.topic)}", _headline(record)]
     if record.problem:
         parts.append(f"> **{inline(record.problem)}**")
     parts += _asked(record)
+    if findings:
+        parts.append(findings.strip())
     parts += ["## Results", _results(record.models)]
     failed = [model for model in record.models if not model.answered]
     if failed:

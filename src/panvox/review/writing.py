@@ -66,6 +66,7 @@ class Writer:
         self._unwritten: list[_Entry] = []
         self._unpaged: dict[str, str] = {}
         self._problems: dict[str, str] = {}
+        self._section = ""
         self._next = 0.0
         self._stale = False
         for line in lines:
@@ -127,9 +128,12 @@ class Writer:
         self.record = replace(self.record, stopped=ended.stopped)
         self._close()
 
-    def conclude(self, verdict: Verdict, findings: bytes | None, sarif: bytes | None) -> None:
+    def conclude(
+        self, verdict: Verdict, findings: bytes | None, sarif: bytes | None, section: str = ""
+    ) -> None:
         """Everything is there: write what the reviews amount to."""
         self._commit()
+        self._section = section
         told = verdict.synthesis
         if told is not None:
             page = pages.synthesis_page(
@@ -235,7 +239,8 @@ class Writer:
 
     def _close(self) -> None:
         self._refresh(told=False)
-        self._write_own("summary.md", pages.summary_page(self.record, folder=str(self._path)).encode())
+        page = pages.summary_page(self.record, folder=str(self._path), findings=self._section)
+        self._write_own("summary.md", page.encode())
         self._refresh(durable=True)
 
     def _refresh(self, *, durable: bool = False, told: bool = True) -> None:
