@@ -14,55 +14,105 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import uvloop
 
-from panvox.simulator import Fleet, Latency, Limits, Stats, VirtualModel, VirtualProvider, faulty, simulate
+from panvox.simulator import (
+    Fleet,
+    Latency,
+    Limits,
+    Stats,
+    VirtualModel,
+    VirtualProvider,
+    Window,
+    find_fault,
+    simulate,
+)
 
 DIALECTS = ("openai", "anthropic", "gemini", "ollama", "responses")
 SWIFT = Latency(first_token=0.01, spread=0, slow_share=0, rate=100_000)
+CALM = Latency(first_token=0.2, spread=0.5, slow_share=0.05, rate=2_000)
+SLOW = Latency(first_token=3.0, spread=0, slow_share=0, rate=400)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """So many models, at providers that speak the `dialects` in turn, with `context` tokens each.
+    """So many models, at providers that speak the dialects in turn, with `context` tokens each.
 
-    `faults` are as `panvox simulate --fault` has them. `one_slot` gives the last provider a single slot.
+    With `trouble` some have the faults of `PASSING` or `LASTING`, and providers the limits of `LIMITED`.
     """
 
     providers: int = 10
     models: int = 30
-    dialects: tuple[str, ...] = DIALECTS
     context: int = 4_000_000
-    faults: tuple[str, ...] = ()
-    one_slot: bool = False
+    trouble: bool = False
+
+
+PASSING = {
+    "host-6": (("unavailable", 2), ("too-sudden", 1), ("reset-mid-stream", 1)),
+    "host-7": (("end-without-finish", 1), ("hang-mid-stream", 1), ("close-mid-stream", 1)),
+    "host-8": (("no-reply", 1), ("overloaded", 1), ("html-502", 1)),
+}
+"""Faults of the first models of these providers, and in how many calls they show: too few in a row for a
+provider to be left alone for a while."""
+
+LASTING = ("unauthorised", "unknown-model")
+"""Faults of the first models of `LASTING_AT`, which can never answer."""
+
+LASTING_AT = "host-4"
+
+LIMITED = {
+    "host-0": Limits(requests=(Window(10, 2.0),)),
+    "host-2": Limits(concurrency=4),
+    "host-3": Limits(concurrency=1),
+    "host-5": Limits(tokens=(Window(6_000_000, 2.0),)),
+}
+
+TOLD = {
+    "host-0": 'requests = "10/2s"',
+    "host-2": "slots = 4",
+    "host-3": "slots = 1",
+    "host-5": 'tokens = "6000000/2s"',
+}
+"""The same, as settings have it."""
 
 
 def fleet_of(plan: Plan) -> Fleet:
     """The fleet that a plan describes; some of its models are better than others."""
-    providers = tuple(
-        VirtualProvider(
-            f"host-{number}",
-            dialect=(dialect := plan.dialects[number % len(plan.dialects)]),
-            limits=Limits(concurrency=1) if plan.one_slot and number == plan.providers - 1 else Limits(),
-            models=tuple(
-                VirtualModel(
-                    _name(dialect, f"m{number}-{model}"),
-                    accuracy=0.4 + 0.5 * model / plan.models,
-                    latency=SWIFT,
-                    context=plan.context,
-                )
-                for model in range(plan.models)
-            ),
+    return Fleet(tuple(_provider(plan, number) for number in range(plan.providers)))
+
+
+def _provider(plan: Plan, number: int) -> VirtualProvider:
+    name, dialect = f"host-{number}", DIALECTS[number % len(DIALECTS)]
+    models = [
+        VirtualModel(
+            f"m{number}-{model}:latest" if dialect == "ollama" else f"m{number}-{model}",
+            accuracy=0.4 + 0.5 * model / plan.models,
+            latency=CALM if plan.trouble else SWIFT,
+            context=plan.context,
         )
-        for number in range(plan.providers)
-    )
-    return faulty(Fleet(providers), plan.faults)
+        for model in range(plan.models)
+    ]
+    limits = LIMITED.get(name, Limits()) if plan.trouble else Limits()
+    if plan.trouble:
+        troubled = _troubled(name, models)
+        models[: len(troubled)] = troubled
+    return VirtualProvider(name, dialect=dialect, models=tuple(models), limits=limits)
 
 
-def _name(dialect: str, name: str) -> str:
-    return f"{name}:latest" if dialect == "ollama" else name
+def _troubled(provider: str, models: list[VirtualModel]) -> list[VirtualModel]:
+    """The first of these models with what goes wrong at this provider."""
+    if provider == LASTING_AT:
+        return [
+            replace(model, fault=find_fault(fault)) for model, fault in zip(models, LASTING, strict=False)
+        ]
+    if provider not in PASSING:
+        return [replace(models[0], latency=SLOW)]
+    return [
+        replace(model, fault=find_fault(fault), faulty=times)
+        for model, (fault, times) in zip(models, PASSING[provider], strict=False)
+    ]
 
 
 @dataclass(frozen=True)
