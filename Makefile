@@ -51,9 +51,11 @@ figures: $(VENV)/.dev $(RIVALS)
 	$(BIN)/python -m benchmarks.fanout --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.limits --write BENCHMARKS.md
 	$(BIN)/python -m benchmarks.aggregation --write BENCHMARKS.md
+	$(BIN)/python -m benchmarks.review --write BENCHMARKS.md
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.soak
+	$(BIN)/python -m benchmarks.review_soak
 
 $(UV): requirements/uv.txt
 	@echo "panvox: setting up $(VENV) (once; about half a minute)" >&2

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -26,9 +27,12 @@ import msgspec
 import uvloop
 
 import panvox
-from benchmarks import pages
+from benchmarks import contest, pages
 from benchmarks.review_fleet import TOLD, Plan, fleet_of, served
+from panvox.compose.conversation import Calling
 from panvox.compose.dialects import DIALECTS
+from panvox.curation import Expect
+from panvox.engine import Run
 from panvox.messages import Prompt
 from panvox.protocols import Quirks, Request
 from panvox.review.instructions import find_instructions
@@ -115,12 +119,15 @@ async def opened(folder: Path) -> AsyncIterator[panvox.Session]:
 
 
 async def by_panvox(plan: Plan, url: str, folder: Path, size: int) -> Used:
-    """All models at once; all is on that usually is, but for the cache."""
+    """All models at once; all is on that usually is, but for the cache and for what decides close calls."""
     prompt = long_prompt(size)
-    async with opened(folder) as session:
+    async with opened(folder) as session, session.panel((), Calling()) as panel:
         meter = Meter()
-        result = await session.ask(prompt, expect="text")
-        return meter.read(result.states.get("answered", 0))
+        rules = replace(await session.rules(), expect=Expect.TEXT, closer=None)
+        run = Run(panel.members, journal=session.store, purse=panel.purse, rules=rules)
+        async with run.turn(prompt) as turn:
+            ended = await turn.wait_ended()
+        return meter.read(ended.states.get("answered", 0))
 
 
 async def by_hand(plan: Plan, url: str, size: int) -> Used:
@@ -152,7 +159,9 @@ def requests_for(plan: Plan, url: str, prompt: Prompt) -> list[Request]:
     ]
 
 
-async def _slices(pieces: Sequence[bytes]) -> AsyncIterator[memoryview]:
+async def _slices(  # noqa: ASYNC124 - aiohttp reads bodies that come in pieces from such a generator
+    pieces: Sequence[bytes],
+) -> AsyncIterator[memoryview]:
     for piece in pieces:
         for at in range(0, len(piece), 1 << 16):
             yield memoryview(piece)[at : at + (1 << 16)]
@@ -165,8 +174,8 @@ def measured(contestant: str, models: int, size: int = BYTES) -> Used:
     """One contestant in a process of its own, against a fleet of its own. Raises where not all answered."""
     plan = Plan(providers=10, models=models // 10)
     with served(plan) as fleet, tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.review", "--child", contestant, folder, fleet.url]
-        told = [*command, str(models), str(size)]
+        command = contest.ours("benchmarks.review", home=Path(folder))
+        told = [*command, "--child", contestant, folder, fleet.url, str(models), str(size)]
         done = subprocess.run(told, stdout=subprocess.PIPE, check=True, timeout=300)
     used = msgspec.json.decode(done.stdout, type=Used)
     if used.answered != models:
@@ -213,9 +222,10 @@ def report(sizes: Sequence[int], times: int) -> str:
                 "Caveats first. The simulated models read and parse every body on the same cores, and "
                 "loopback has neither latency nor loss: compare the ratios. The loop by hand has no "
                 "catalogue, store, checks, typed failures or verdict, and does not look into the replies; "
-                "the store of panvox is on, its cache is off. Memory is that of the process that asks, "
-                "at its peak, with what compares answers by their meaning: so the same panel was asked about "
-                f"{FEW / 1e3:g} kB, too."
+                "the store of panvox is on, its cache is off, and so is the larger of the two models that "
+                "compare answers by what they mean: it is loaded where answers are close, whatever was asked, "
+                "and takes as much again. Memory is that of the process that asks, at its peak; the same panel "
+                f"was asked about {FEW / 1e3:g} kB, too."
             ),
             "",
             f"Python {platform.python_version()}, {platform.system()} {platform.machine()}.",

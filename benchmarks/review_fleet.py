@@ -49,23 +49,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     trouble: bool = False
 
 
-PASSING = (
-    ("unavailable", 2),
-    ("token-rate-limited", 1),
-    ("reset-mid-stream", 1),
-    ("end-without-finish", 1),
-    ("hang-mid-stream", 1),
-    ("close-mid-stream", 1),
-    ("no-reply", 1),
-    ("overloaded", 1),
-    ("html-502", 1),
-)
-"""Faults of the first models of some providers, and in how many calls they show."""
+PASSING = {
+    "host-6": (("unavailable", 2), ("too-sudden", 1), ("reset-mid-stream", 1)),
+    "host-7": (("end-without-finish", 1), ("hang-mid-stream", 1), ("close-mid-stream", 1)),
+    "host-8": (("no-reply", 1), ("overloaded", 1), ("html-502", 1)),
+}
+"""Faults of the first models of these providers, and in how many calls they show: too few in a row for a
+provider to be left alone for a while."""
 
 LASTING = ("unauthorised", "unknown-model")
 """Faults of the first models of `LASTING_AT`, which can never answer."""
 
-PASSING_AT, LASTING_AT = ("host-6", "host-7", "host-8"), "host-4"
+LASTING_AT = "host-4"
 
 LIMITED = {
     "host-0": Limits(requests=(Window(10, 2.0),)),
@@ -112,11 +107,11 @@ def _troubled(provider: str, models: list[VirtualModel]) -> list[VirtualModel]:
         return [
             replace(model, fault=find_fault(fault)) for model, fault in zip(models, LASTING, strict=False)
         ]
-    if provider not in PASSING_AT:
+    if provider not in PASSING:
         return [replace(models[0], latency=SLOW)]
     return [
         replace(model, fault=find_fault(fault), faulty=times)
-        for model, (fault, times) in zip(models, PASSING, strict=False)
+        for model, (fault, times) in zip(models, PASSING[provider], strict=False)
     ]
 
 

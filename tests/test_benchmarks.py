@@ -11,7 +11,21 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from benchmarks import catalogue, contest, curation, fanout, fifteen, limits, pages, permits, soak, trouble
+from benchmarks import (
+    catalogue,
+    contest,
+    curation,
+    fanout,
+    fifteen,
+    limits,
+    pages,
+    permits,
+    review,
+    review_fleet,
+    review_soak,
+    soak,
+    trouble,
+)
 from benchmarks.limited_fleet import (
     FREE,
     Host,
@@ -216,6 +230,41 @@ def test_the_prompt_for_fifteen_models_is_a_file_of_338_lines() -> None:
 def test_fifteen_models_answer_and_none_is_refused_though_one_host_has_three_slots_for_five() -> None:
     ran = list(fifteen.runs(2, msgspec.structs.replace(fifteen.FIFTEEN, clock=100)))
     assert [(run.answered, run.violations) for run in ran] == [(15, 0)] * 2
+
+
+@pytest.mark.parametrize("contestant", review.CONTESTANTS)
+def test_both_put_the_long_text_to_every_model(contestant: str) -> None:
+    assert review.measured(contestant, 10, 100_000).answered == 10
+
+
+def test_what_is_told_of_the_limits_of_a_troubled_fleet_is_what_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "panvox.toml"
+    file.write_text(review.settings_text(review_soak.PLAN, "http://127.0.0.1:9"))
+    told = {source.id: source.limits for source in load(explicit=file).providers}
+    fleet = review_fleet.fleet_of(review_soak.PLAN)
+    for provider in fleet.providers:
+        known = told[provider.name]
+        assert known.slots == provider.limits.concurrency
+        for said, true in (
+            (known.requests, provider.limits.requests),
+            (known.tokens, provider.limits.tokens),
+        ):
+            assert list(said or ()) == [f"{each.amount}/{each.seconds:g}s" for each in true]
+
+
+def test_a_soak_of_reviews_complains_of_whoever_did_not_end_as_it_should() -> None:
+    def complaints(states: dict[str, int], refused: int = 0, *, limits: bool = True) -> int:
+        stats = Stats(seconds=1, total=Tally(violations={"tokens": refused}), providers={})
+        end = review_soak.Ended(states=states, seconds=1.0, slowest=(1.0, "a/m"))
+        return len(review_soak.complaints(end, stats, limits=limits))
+
+    well = {"answered": 199, "unauthorised": 1, "unknown_model": 1}
+    assert complaints(well) == 0
+    assert complaints({**well, "skipped": 0}) == 0
+    assert complaints({**well, "answered": 198, "timed_out": 1}) == 1
+    assert complaints({"answered": 201}) == 1
+    assert complaints(well, refused=1) == 1
+    assert complaints(well, refused=1, limits=False) == 0
 
 
 def test_a_soak_complains_of_refusals_lost_calls_and_calls_that_never_end() -> None:

@@ -91,6 +91,8 @@ def test_a_call_is_late_by_what_its_head_took_beyond_the_quickest_of_many() -> N
     assert lags.of(9.0) == Lags.MOST, "most of that was spent on the answer"
     assert lags.of(0.08) == 0.0
     assert lags.of(0.1) == pytest.approx(0.02)
+    assert lags.of(9.0, 500_000) == pytest.approx(Lags.MOST + 1.0), "servers read long prompts one by one"
+    assert Lags().of(0.1, 500_000) == Lags.most(500_000)
 
 
 def test_a_time_of_sending_that_cannot_be_is_not_believed() -> None:

@@ -24,7 +24,6 @@ from panvox.limits.books import TICK, Book, Call
 from panvox.limits.hooks import Learner, Pool, Unlearning
 from panvox.limits.line import Lane, Line, Place, State
 from panvox.limits.standings import Entries, Standing, WindowUse, learnt
-from panvox.limits.windows import Lags
 from panvox.messages import ReplyBegan, Usage
 from panvox.protocols import Demand, Hold, Limits, Scope, Unit, Window
 
@@ -429,7 +428,7 @@ class MemoryLimiter:
         """The head of a reply is here."""
         now = self._now()
         permit.call.refused = not reply.accepted
-        sent = _arrived(permit.lane, reply, now)
+        sent = _arrived(permit, reply, now)
         permit.call.answered(now, sent=sent)
         if self._pool is not None:
             self._pool.replied(permit.name, sent=sent)
@@ -588,12 +587,13 @@ def _amounts(usage: Usage) -> tuple[int, int, int, int]:
     return (1, prompt + answer, prompt, answer)
 
 
-def _arrived(lane: Lane, reply: ReplyBegan, now: float) -> float | None:
+def _arrived(permit: MemoryPermit, reply: ReplyBegan, now: float) -> float | None:
     """When a call had arrived at the latest, but for the way that all take; None where nobody knows."""
     if reply.sent is None:
         return None
-    took = max(0.0, now - reply.sent)
-    return reply.sent + min(took, lane.lags.of(took) if reply.accepted else Lags.MOST)
+    took, tokens = max(0.0, now - reply.sent), permit.demand.input_tokens
+    lags = permit.lane.lags
+    return reply.sent + min(took, lags.of(took, tokens) if reply.accepted else lags.most(tokens))
 
 
 def _standing(line: Line, now: float) -> Standing:

@@ -42,18 +42,25 @@ class Lags:
     __slots__ = ("_heard", "_quickest")
 
     MOST = 0.05
+    PER_TOKEN = 2e-6  # so long a server that is busy may take longer to read a long prompt
     ENOUGH = 10  # replies after which the quickest is believed to be quick
 
     def __init__(self) -> None:
         self._heard = 0
         self._quickest = inf
 
-    def of(self, took: float) -> float:
-        """The lag of a call whose head came `took` seconds after it was sent."""
-        lag = took - self._quickest if self._heard >= self.ENOUGH else self.MOST
+    @classmethod
+    def most(cls, tokens: int) -> float:
+        """The lag of a prompt of so many tokens at the worst."""
+        return cls.MOST + tokens * cls.PER_TOKEN
+
+    def of(self, took: float, tokens: int = 0) -> float:
+        """The lag of a call whose head came `took` seconds after its prompt of so many tokens was sent."""
+        most = self.most(tokens)
+        lag = took - self._quickest if self._heard >= self.ENOUGH else most
         self._heard += 1
         self._quickest = min(self._quickest, took)
-        return min(self.MOST, max(0.0, lag))
+        return min(most, max(0.0, lag))
 
 
 class Granule:
