@@ -223,8 +223,8 @@ def report(sizes: Sequence[int], times: int) -> str:
                 "loopback has neither latency nor loss: compare the ratios. The loop by hand has no "
                 "catalogue, store, checks, typed failures or verdict, and does not look into the replies; "
                 "the store of panvox is on, its cache is off, and so is the larger of the two models that "
-                "compare answers by what they mean: it is loaded where answers are close, whatever was asked, "
-                "and takes as much again. Memory is that of the process that asks, at its peak; the same panel "
+                "compare answers by meaning: it is loaded where answers are close, whatever was asked, and "
+                "takes as much again. Memory is that of the process that asks, at its peak; the same panel "
                 f"was asked about {FEW / 1e3:g} kB, too."
             ),
             "",

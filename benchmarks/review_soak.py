@@ -16,27 +16,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import uvloop
 
 from benchmarks import contest
-from benchmarks.review import material, opened, settings_text
+from benchmarks.review import PACKAGE, settings_text
 from benchmarks.review_fleet import LASTING, LASTING_AT, Plan, Served, served
-from panvox.compose.conversation import Calling
-from panvox.curation import Expect
-from panvox.engine import Run
-from panvox.messages import Outcome
-from panvox.review.fitting import Fitting, Oversize
-from panvox.review.instructions import find_instructions
-from panvox.review.panel import members_fitted
+from panvox.messages import State
+from panvox.review.contract import decode
+from panvox.review.folder import Folder
 from panvox.simulator import Stats
-from panvox.store import open_journal
 
 PLAN = Plan(providers=10, models=20, trouble=True)
 LOCAL = 1  # models on this machine
@@ -44,6 +37,7 @@ RUNS = 10
 KILLS = (20, 60, 100, 140, 180)
 """Reviews that the simulator has sent when the process that asks is killed."""
 SECONDS = 120.0  # for one review
+OUTPUT = "reviews"
 EXPECTED = {"answered": PLAN.providers * PLAN.models + LOCAL - len(LASTING)} | dict.fromkeys(
     (fault.replace("-", "_") for fault in LASTING), 1
 )
@@ -52,7 +46,7 @@ EXPECTED = {"answered": PLAN.providers * PLAN.models + LOCAL - len(LASTING)} | d
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """How a review ended: models by state, seconds, and who failed, with the reason."""
 
-    states: dict[str, int]
+    states: Mapping[str, int]
     seconds: float
     slowest: tuple[float, str]
     failed: dict[str, str] = {}
@@ -61,62 +55,46 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 # --- one review ------------------------------------------------------------------------------------
 
 
-async def review(folder: Path) -> Ended:
-    """Ask all models; those whose review an earlier call left in the store are not asked again."""
-    began = time.perf_counter()
-    async with (
-        opened(folder) as session,
-        session.panel(("host-*/*", "local/*"), Calling(fallback=False)) as panel,
-    ):
-        landed = await kept(folder)
-        instructions = find_instructions("review", None)
-        fitting = Fitting(instructions, material(), oversize=Oversize.TRUNCATE)
-        entries = {entry.name: entry for entry in panel.entries}
-        estimates = session.keeping.estimates
-        members, _ = members_fitted(
-            panel.members, entries, fitting, lambda name, prompt: estimates.of(name, prompt)[0]
-        )
-        run = Run(
-            members,
-            journal=session.store,
-            purse=panel.purse,
-            rules=replace(await session.rules(), expect=Expect.TEXT),
-        )
-        async with run.turn(fitting.prompt, deadline=SECONDS, landed=landed) as turn:
-            ended = await turn.wait_ended()
-    return Ended(
-        states=dict(ended.states),
-        seconds=time.perf_counter() - began,
-        slowest=max((o.started + o.duration, o.member.name) for o in turn.outcomes),
-        failed={o.member.name: str(o.fault or o.reason) for o in turn.outcomes if not o.answered},
+def started(home: Path, *options: str) -> subprocess.Popen[bytes]:
+    """`panvox review` in a process of its own."""
+    command = contest.ours("panvox", home=home)
+    always = ("--settings", str(home / "panvox.toml"), "--deadline", f"{SECONDS:g}", "--no-fallback")
+    quiet = ("--no-synthesis", "--partial-success-ok", "--quiet")  # a synthesis asks one of them once more
+    return subprocess.Popen(
+        [*command, "review", *options, *always, *quiet], stdout=subprocess.DEVNULL, cwd=PACKAGE.parent
     )
 
 
-async def kept(folder: Path) -> tuple[Outcome, ...]:
-    """The reviews that are in the store."""
-    path = folder / "runs.db"
-    if not path.exists():
-        return ()
-    async with open_journal(path) as store:
-        runs = await store.runs(1)
-        if not runs:
-            return ()
-        stored = await store.run(runs[0].run)
-    return tuple(each for each in stored.turns[-1].outcomes if each.answered)
+def new(home: Path) -> subprocess.Popen[bytes]:
+    """A review of the sources of panvox by all models."""
+    asked = ("--models", "host-*/*,local/*", "--oversize", "truncate", "--output", str(home / OUTPUT))
+    return started(home, PACKAGE.name, *asked)
 
 
-def started(folder: Path) -> subprocess.Popen[bytes]:
-    """A review in a process of its own."""
-    command = contest.ours("benchmarks.review_soak", home=folder)
-    return subprocess.Popen([*command, "--child", str(folder)], stdout=subprocess.PIPE)
-
-
-def ended(process: subprocess.Popen[bytes]) -> Ended:
-    """How it ended. Raises where it ended badly or takes too long."""
-    told, _ = process.communicate(timeout=2 * SECONDS)
+def ended(process: subprocess.Popen[bytes], home: Path) -> Ended:
+    """How it ended, as its folder tells. Raises where it ended badly or takes too long."""
+    process.communicate(timeout=2 * SECONDS)
     if process.returncode:
         raise RuntimeError(f"a review ended with {process.returncode}")
-    return msgspec.json.decode(told, type=Ended)
+    record = decode((folder_in(home) / "run.json").read_bytes())
+    return Ended(
+        states=record.states,
+        seconds=record.duration,
+        slowest=max((each.started + each.duration, each.model) for each in record.models),
+        failed={e.model: e.message or e.reason for e in record.models if e.state is not State.ANSWERED},
+    )
+
+
+def folder_in(home: Path) -> Path:
+    """The folder of the only review."""
+    (folder,) = (home / OUTPUT).iterdir()
+    return folder
+
+
+def kept(home: Path) -> set[str]:
+    """The models whose review is in the folder, whatever became of the process that asked."""
+    with Folder.resume(folder_in(home)) as folder:
+        return {outcome.member.name for outcome in folder.kept if outcome.answered}
 
 
 # --- many reviews ----------------------------------------------------------------------------------
@@ -124,29 +102,29 @@ def ended(process: subprocess.Popen[bytes]) -> Ended:
 
 def whole() -> list[str]:
     """One review from its beginning to its end; what should not be."""
-    with served(PLAN) as fleet, tempfile.TemporaryDirectory() as home:
-        folder = prepared(Path(home), fleet)
-        with started(folder) as process:
-            end = ended(process)
+    with served(PLAN) as fleet, tempfile.TemporaryDirectory() as folder:
+        home = prepared(Path(folder), fleet)
+        with new(home) as process:
+            end = ended(process, home)
         print(f"{_counted(end.states)} in {end.seconds:.0f} s; {end.slowest[1]} came last", flush=True)
         return complaints(end, fleet.stats())
 
 
 def killed(sent: int) -> list[str]:
     """One that is killed after so many reviews were sent, and then resumed; what should not be."""
-    with served(PLAN) as fleet, tempfile.TemporaryDirectory() as home:
-        folder = prepared(Path(home), fleet)
-        with started(folder) as process:
+    with served(PLAN) as fleet, tempfile.TemporaryDirectory() as folder:
+        home = prepared(Path(folder), fleet)
+        with new(home) as process:
             until_sent(sent, fleet, process)
             process.send_signal(signal.SIGKILL)
             process.communicate()
-        there = uvloop.run(kept(folder))
+        there = kept(home)
         before = requests(fleet.stats())
-        with started(folder) as process:
-            end = ended(process)
+        with started(home, "--resume", str(folder_in(home))) as process:
+            end = ended(process, home)
         stats = fleet.stats()
         again = Counter(requests(stats)) - Counter(before)
-        twice = sorted(name for name in again if name in {each.member.name for each in there})
+        twice = sorted(again.keys() & there)
         print(
             f"killed when {sent} were sent: {len(there)} were on the disk, {len(again)} models were asked "
             f"after it, {len(twice)} of them again; then {_counted(end.states)} in {end.seconds:.0f} s",
@@ -194,7 +172,7 @@ def complaints(end: Ended, stats: Stats, *, limits: bool = True) -> list[str]:
     return found
 
 
-def _counted(states: dict[str, int]) -> str:
+def _counted(states: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in states.items() if count)
 
 
@@ -204,11 +182,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--kills", type=int, nargs="*", default=KILLS)
-    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
-        sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(review(options.child))))
-        return
     found = [each for _ in range(options.runs) for each in whole()]
     found += [each for sent in options.kills for each in killed(sent)]
     for complaint in found:

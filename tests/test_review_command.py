@@ -198,6 +198,20 @@ def test_what_is_not_committed_is_reviewed(fleet: Serve, project: Path) -> None:
     assert app.run(["review", "src", "--diff"]) == 0
     sent = (folders(project)[0] / "prompt.md").read_text()
     assert "+x = 2" in sent
+
+
+def test_a_range_of_revisions_is_reviewed_and_paths_limit_it(fleet: Serve, project: Path) -> None:
+    fleet(model("m"))
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.com"]
+    for number in (1, 2):
+        for name in ("a", "b"):
+            (project / "src" / f"{name}.py").write_text(f"{name} = {number}\n")
+        for arguments in (["init", "-q"], ["add", "src"], ["commit", "-qm", f"Change {number}"]):
+            subprocess.run([*git, *arguments], check=True, cwd=project)
+    assert app.run(["review", "--range", "HEAD~1..HEAD", "src/b.py"]) == 0
+    sent = (folders(project)[0] / "prompt.md").read_text()
+    assert "+b = 2" in sent
+    assert "+a = 2" not in sent
     assert CODE not in sent
 
 

@@ -111,7 +111,7 @@ def _check_resume(
     if paths or instructions is not None or files.given:
         raise UsageError(
             "--resume goes on with the files and instructions of then: leave out paths, --instructions, "
-            "--diff and --stdin"
+            "--diff, --range and --stdin"
         )
     if reviewers.oversize is not None or reviewers.max_tokens is not None:
         raise UsageError("--resume goes on as it began: leave out --oversize and --max-tokens")

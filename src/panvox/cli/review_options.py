@@ -32,16 +32,22 @@ class FileOptions:
         Parameter(name=("--stdin", "-"), negative="", show_default=False, help="Review standard input."),
     ] = False
     diff: Annotated[
-        tuple[str, ...] | None,
+        bool,
         Parameter(
-            metavar="[RANGE]",
             negative="",
-            consume_multiple=(0, 1),
             show_default=False,
-            help="Review a git diff, of PATH alone where it is given: what is not committed, or a RANGE such "
-            "as main..HEAD or HEAD~3 (write --diff=RANGE before a path).",
+            help="Review a git diff: what is not committed, of PATH alone where it is given.",
         ),
-    ] = None
+    ] = False
+    range: Annotated[
+        tuple[str, ...],
+        Parameter(
+            metavar="REVISIONS",
+            negative="",
+            show_default=False,
+            help="Review what `git diff` says of these, of PATH alone where it is given: main..HEAD, HEAD~3.",
+        ),
+    ] = ()
     include: Annotated[
         tuple[str, ...],
         Parameter(
@@ -71,7 +77,7 @@ class FileOptions:
         return Wanted(
             paths=paths,
             stdin=stdin,
-            diffs=() if self.diff is None else (self.diff or ("",)),
+            diffs=(*([""] if self.diff else []), *self.range),
             include=self.include,
             exclude=self.exclude,
             ignored=self.ignored,
@@ -80,7 +86,7 @@ class FileOptions:
     @property
     def given(self) -> bool:
         """Whether any of them says what to review."""
-        return self.stdin or self.diff is not None
+        return self.stdin or self.diff or bool(self.range)
 
 
 @Parameter(name="*", group=_SECRETS)

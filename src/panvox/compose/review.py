@@ -78,8 +78,8 @@ class Reviewed:
     """What came of a review: its folder, an outcome for each model, and what they amount to.
 
     `findings` are the issues that the reviews list, None where nobody was asked for a list, or the review was
-    interrupted. `fits` tells how the files were made to fit each model, by name. `problem` is what could not be written
-    down, as a sentence.
+    interrupted. `fits` tells how the files were made to fit each model, by name. `problem` is what could not
+    be written down, as a sentence.
     """
 
     folder: Path
@@ -142,12 +142,12 @@ class ReviewTurn:
         self, fitted: Fitted, folder: Folder, turn: Turn, judged: Turn | JudgedTurn, *, purse: Purse
     ) -> None:
         self.folder = folder
-        self._purse = purse
         self.fits = fitted.fits
         self.reviewed: Reviewed | None = None
         self._fitted = fitted
         self._turn = turn
         self._judged = judged
+        self._purse = purse
 
     async def __aiter__(self) -> AsyncIterator[RunEvent]:
         """The events. The question is told in a line, since the whole may be megabytes."""

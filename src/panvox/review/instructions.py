@@ -150,8 +150,8 @@ def _unknown(what: str, names: list[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only mistakes pay for loading it
 
     near = get_close_matches(what.lower(), names, n=1, cutoff=0.5)
-    meant = f"did you mean {near[0]}? " if near else ""
+    meant = f"did you mean {near[0]}? There" if near else "there"
     return (
-        f"there are no instructions called {what[:80]!r}; {meant}There are {', '.join(names)}; "
+        f"there are no instructions called {what[:80]!r}; {meant} are {', '.join(names)}; "
         "a file is given by its path, and several words are taken as they are"
     )
