@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import panvox
-import panvox.compose.session  # what the first use would load, and read from disk, inside the loop
+import panvox.compose.opening  # what the first use would load, and read from disk, inside the loop
 from panvox.compose.conversation import Result
 from panvox.compose.session import Session
 from panvox.messages import Attempt

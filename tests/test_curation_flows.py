@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import panvox.compose.session  # noqa: F401 - what the first use would read from disk, inside the loop
+import panvox.compose.opening  # noqa: F401 - what the first use would read from disk, inside the loop
 from panvox.cli import app, process
 from panvox.curation import Expect
 from panvox.curation.weights import TaskWeights, Weights

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 from rich.cells import cell_len
 
-import panvox.compose.session  # noqa: F401 - what the first use would read from disk, inside the loop
+import panvox.compose.opening  # noqa: F401 - what the first use would read from disk, inside the loop
 from panvox.cli import app
 from panvox.cli.explain import UNKNOWN, votes_table
 from panvox.messages import Prompt, RunEnded

@@ -12,7 +12,7 @@ import pytest
 from inline_snapshot import snapshot
 
 import panvox
-import panvox.compose.session  # what the first use would load, and read from disk, inside the loop
+import panvox.compose.opening  # what the first use would load, and read from disk, inside the loop
 from panvox.cli import app
 from panvox.compose.feedback import heard, strength_of, weights_in_force
 from panvox.curation import Curator, Expect

@@ -151,7 +151,7 @@ def test_instructions_can_be_looked_through_for_secrets_like_any_file() -> None:
     ("what", "told"),
     [
         ("reviw", "did you mean review?"),
-        ("zzz", "There are explain, plan, refactor, review, security, tests"),
+        ("zzz", "there are explain, plan, refactor, review, security, tests"),
         ("", "the instructions are empty"),
         ("  \n ", "the instructions are empty"),
         ("missing.md", "the instructions missing.md cannot be read: No such file or directory"),

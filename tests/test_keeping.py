@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from panvox.compose.keeping import open_keeping
-from panvox.compose.session import ask, open_session
+from panvox.compose.opening import ask, open_session
 from panvox.limits.configured import Overrides
 from panvox.limits.learnt_file import ALIVE, Known, LearntFile
 from panvox.limits.standings import LiveScope

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import panvox.compose.session  # what commands would load inside the loop
+import panvox.compose.opening  # what commands would load inside the loop
 import panvox.store  # noqa: F401
 from panvox.cli import app
 from panvox.review.instructions import find_instructions

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.review_fleet import DIALECTS, Plan, Served, fleet_of, served
 
 import panvox
-import panvox.compose.session  # what the first use would load, and read from disk, inside the loop
+import panvox.compose.opening  # what the first use would load, and read from disk, inside the loop
 import panvox.providers.transport
 from panvox.compose.session import Session
 from panvox.curation.checks import constants

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import panvox
-import panvox.compose.session  # what the first use would load, and read from disk, inside the loop
+import panvox.compose.opening  # what the first use would load, and read from disk, inside the loop
 from panvox.compose.dialects import DIALECTS
 from panvox.errors import PromptError, SelectionError, StoreError
 from panvox.messages import Message, Prompt, RunEnded, State, TextPart

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 import panvox
-import panvox.compose.session  # what the first use would load, and read from disk, inside the loop
+import panvox.compose.opening  # what the first use would load, and read from disk, inside the loop
 from panvox.catalog.discovery import Ways, discover
 from panvox.catalog.sources import Source, sources
 from panvox.compose.dialects import dialect_of

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from panvox.compose.conversation import Conversation, Result
-    from panvox.compose.session import Session, ask, open, review_files, run, stream  # noqa: A004
+    from panvox.compose.opening import ask, open, review_files, run, stream  # noqa: A004
+    from panvox.compose.session import Session
     from panvox.errors import Failure, PanvoxError, UsageError
     from panvox.settings import Settings
 
 _HOMES = {
-    "ask": "panvox.compose.session",
-    "open": "panvox.compose.session",
-    "review_files": "panvox.compose.session",
-    "run": "panvox.compose.session",
-    "stream": "panvox.compose.session",
+    "ask": "panvox.compose.opening",
+    "open": "panvox.compose.opening",
+    "review_files": "panvox.compose.opening",
+    "run": "panvox.compose.opening",
+    "stream": "panvox.compose.opening",
     "Conversation": "panvox.compose.conversation",
     "Result": "panvox.compose.conversation",
     "Session": "panvox.compose.session",

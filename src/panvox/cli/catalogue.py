@@ -71,7 +71,7 @@ def _asked(settings: Path | None, *, refresh: bool) -> Found:
     """Put it together, with providers asked where their lists are too old."""
     from panvox.cli.options import load_settings, without_store  # noqa: PLC0415 - takes a fifth of a second
     from panvox.cli.process import run  # noqa: PLC0415 - brings asyncio
-    from panvox.compose.session import open_session  # noqa: PLC0415 - brings network and database
+    from panvox.compose.opening import open_session  # noqa: PLC0415 - brings network and database
 
     loaded = without_store(load_settings(settings))
     made: list[Assembled] = []

@@ -70,7 +70,7 @@ def _agreed(paid: int) -> bool:
 
 
 def _asked(entries: Sequence[Entry], file: Path | None, deadline: float, *, json: bool) -> list[Probe]:
-    from panvox.compose.session import open_session  # noqa: PLC0415 - brings network and database
+    from panvox.compose.opening import open_session  # noqa: PLC0415 - brings network and database
 
     loaded = without_store(load_settings(file))
     heard: list[Probe] = []

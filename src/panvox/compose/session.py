@@ -1,4 +1,4 @@
-"""What is open while prompts are asked, and the functions that people call.
+"""What is open while prompts are asked.
 
 A session holds the transport, the model on this machine and the store; it knows the catalogue, and hands out
 turns and conversations.
@@ -34,7 +34,7 @@ from panvox.compose.conversation import (
 from panvox.compose.dialects import dialect_of
 from panvox.compose.feedback import Heeded, feed_back, weights_in_force
 from panvox.compose.judging import Bench, Judging, appointed
-from panvox.compose.keeping import Keeping, open_cache, open_keeping, similar_prompts
+from panvox.compose.keeping import Keeping
 from panvox.compose.keys import pools
 from panvox.compose.money import Till
 from panvox.compose.panels import Calls, Panels
@@ -50,7 +50,6 @@ from panvox.compose.review import (
     resumed,
 )
 from panvox.compose.stack import Shared, Stack
-from panvox.compose.watching import watched
 from panvox.curation import Rules
 from panvox.curation.checks.constants import Constants
 from panvox.curation.weights import Weights
@@ -60,19 +59,14 @@ from panvox.engine.waves import FREE_FIRST, Cascade
 from panvox.errors import SelectionError, UsageError
 from panvox.evaluation.published import published_strength
 from panvox.evaluation.weights_file import load_weights
-from panvox.limits.configured import NO_OVERRIDES, Overrides
 from panvox.messages import Outcome, Prompt
-from panvox.policies.breaking import Breakers
-from panvox.policies.cached import Flights
-from panvox.policies.circuit import CircuitRule
-from panvox.policies.pauses import RetryBudget
 from panvox.protocols import Model, Purse, Scope
 from panvox.providers.local import LocalServer
 from panvox.providers.transport import HttpTransport
 from panvox.review.brief import Brief
-from panvox.settings import Settings, load
+from panvox.settings import Settings
 from panvox.settings.places import weights_file
-from panvox.store import NullJournal, SqlJournal, StoredRun, StoredTurn, default_path, open_journal
+from panvox.store import NullJournal, SqlJournal, StoredRun, StoredTurn
 from panvox.verdicts import Verdict
 
 
@@ -476,102 +470,3 @@ def _split(asking: Asking) -> tuple[Calling, Manner]:
     calling = Calling(**{name: asking[name] for name in Calling.__annotations__ if name in asking})  # type: ignore[literal-required, typeddict-item]
     manner = Manner(**{name: asking[name] for name in Manner.__annotations__ if name in asking})  # type: ignore[literal-required, typeddict-item]
     return calling, manner
-
-
-# --- the public names ---
-
-
-@asynccontextmanager
-async def open_session(
-    settings: Settings | Path | None = None, *, overrides: Overrides = NO_OVERRIDES
-) -> AsyncIterator[Session]:
-    """A session: ask many times, connect once.
-
-    `settings` may name a file; without it they are found as the command line finds them. `overrides` are
-    limits that win over those of the settings. Raises `SettingsError`.
-    """
-    known = settings if isinstance(settings, Settings) else await asyncio.to_thread(load, explicit=settings)
-    local, breaker, notes = known.local, known.breaker, Notes()
-    rule = CircuitRule(failures=breaker.failures, share=breaker.share, pause=breaker.pause)
-    async with (
-        _open_store(known) as store,
-        HttpTransport(way=known.way_out()) as transport,
-        LocalServer(
-            weights=local.weights, context=local.context, slots=local.samples, threads=local.threads
-        ) as server,
-        open_cache(known) as cache,
-        open_keeping(known, overrides, note=notes.say) as keeping,
-        Breakers(rule, marks=keeping.marks) as breakers,
-    ):
-        keeping.breakers = breakers
-        shared = Shared(
-            limiter=keeping.limiter,
-            estimates=keeping.estimates,
-            retries=RetryBudget(known.retry.budget),
-            breakers=breakers,
-            cache=cache,
-            flights=Flights(),
-            similar=similar_prompts(known, cache),
-        )
-        session = Session(
-            known, transport=transport, store=store, local=server, shared=shared, keeping=keeping, notes=notes
-        )
-        async with watched(known, changed=session.reload, problem=notes.say):
-            yield session
-
-
-@asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator[SqlJournal | NullJournal]:
-    if not settings.store.enabled:
-        yield NullJournal("no runs are kept: the store is switched off (store.enabled)")
-        return
-    async with open_journal(settings.store.path or default_path()) as store:
-        yield store
-
-
-open = open_session  # noqa: A001 - users write panvox.open
-
-
-async def ask(
-    prompt: str | Prompt, *, settings: Settings | Path | None = None, **asking: Unpack[Asking]
-) -> Result:
-    """Ask models one prompt and wait for what comes of it. Raises `UsageError` for what cannot be done."""
-    async with open_session(settings) as session:
-        return await session.ask(prompt, **asking)
-
-
-@asynccontextmanager
-async def stream(
-    prompt: str | Prompt, *, settings: Settings | Path | None = None, **asking: Unpack[Asking]
-) -> AsyncIterator[Turn]:
-    """Ask models one prompt and follow what happens. Raises `UsageError` for what cannot be done."""
-    async with open_session(settings) as session, session.stream(prompt, **asking) as turn:
-        yield turn
-
-
-@asynccontextmanager
-async def run(
-    *,
-    models: Sequence[str] = (),
-    continue_run: str | None = None,
-    settings: Settings | Path | None = None,
-    **calling: Unpack[Calling],
-) -> AsyncIterator[Conversation]:
-    """A panel to ask again and again. Raises `UsageError` where no model is selected."""
-    async with (
-        open_session(settings) as session,
-        session.run(models=models, continue_run=continue_run, **calling) as asked,
-    ):
-        yield asked
-
-
-async def review_files(
-    brief: Brief,
-    *,
-    parent: Path | None = None,
-    settings: Settings | Path | None = None,
-    **asked: Unpack[Reviewing],
-) -> Reviewed:
-    """Let models review files, and wait for what comes of it. Raises `UsageError` before anything is sent."""
-    async with open_session(settings) as session:
-        return await session.review(brief, parent=parent, **asked)
