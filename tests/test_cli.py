@@ -28,11 +28,11 @@ from panvox.catalog.entries import Entry
 from panvox.cli import app, prompt
 from panvox.cli.app import COMMANDS, Command, front_page
 from panvox.cli.doctor import cheapest
-from panvox.cli.figures import money, percent, plural, seconds, short, size, votes
 from panvox.cli.init import TEMPLATE
 from panvox.cli.prompt import read_prompt
 from panvox.cli.text import clean, json_line, one_line, shorten
 from panvox.errors import PromptError
+from panvox.figures import money, percent, plural, seconds, short, size, votes
 from panvox.messages import RunEnded, RunEvent
 from panvox.protocols import Prices
 from panvox.settings import Settings, load

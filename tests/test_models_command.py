@@ -21,9 +21,9 @@ import pytest
 from panvox.catalog.entries import Entry, Life, Probe
 from panvox.cli import listing
 from panvox.cli.columns import Cell, Column, lines
-from panvox.cli.figures import age
 from panvox.cli.listing import FIELDS, ordered
 from panvox.errors import UsageError
+from panvox.figures import age
 from panvox.protocols import Prices
 from panvox.simulator import Fleet, Latency, VirtualModel, VirtualProvider, faulty, find_fault
 from panvox.simulator.offer import Facts

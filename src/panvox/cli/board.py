@@ -9,8 +9,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import assert_never
 
-from panvox.cli.figures import seconds
 from panvox.cli.text import one_line
+from panvox.figures import seconds
 from panvox.messages import (
     MemberDelta,
     MemberEnded,

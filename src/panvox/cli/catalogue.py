@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from panvox.catalog.entries import Catalogue, Probe, Record
 from panvox.catalog.index import load_index, load_records
 from panvox.catalog.probes import Probes
-from panvox.cli.figures import age, plural
 from panvox.cli.terminal import Passing
+from panvox.figures import age, plural
 from panvox.settings.places import catalogue_folder, fingerprint
 
 if TYPE_CHECKING:

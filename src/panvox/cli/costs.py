@@ -18,12 +18,12 @@ import panvox
 from panvox.cli import terminal
 from panvox.cli.columns import GAP, Column
 from panvox.cli.exits import Exit
-from panvox.cli.figures import money, plural
 from panvox.cli.models import table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
 from panvox.cli.text import json_line, one_line
 from panvox.errors import UsageError
+from panvox.figures import money, plural
 from panvox.settings import Settings
 from panvox.settings.schema import BudgetSection
 

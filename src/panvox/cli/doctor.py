@@ -18,12 +18,12 @@ from panvox.catalog.selection.language import parse
 from panvox.cli import outlet
 from panvox.cli.catalogue import NONE_FOUND
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural, seconds
 from panvox.cli.options import SettingsFile, load_settings, without_store
 from panvox.cli.process import run
 from panvox.cli.terminal import Awaited
 from panvox.cli.text import json_line, one_line
 from panvox.errors import Category, SelectionError, SettingsError
+from panvox.figures import plural, seconds
 from panvox.messages import Outcome
 from panvox.settings import Settings, WayOut
 

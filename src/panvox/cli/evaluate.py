@@ -15,7 +15,6 @@ from cyclopts import Parameter
 from panvox.cli.columns import Column
 from panvox.cli.evaluation_options import Counting, Labels, Seed, parse_kind, parse_labels
 from panvox.cli.exits import Exit
-from panvox.cli.figures import percent, plural
 from panvox.cli.models import table
 from panvox.cli.text import json_line, one_line
 from panvox.curation import Method
@@ -27,6 +26,7 @@ from panvox.evaluation.judging import ACCURACY
 from panvox.evaluation.metrics import Figure
 from panvox.evaluation.report import Report, report
 from panvox.evaluation.trials import Stop
+from panvox.figures import percent, plural
 
 Score = Annotated[
     str | None,

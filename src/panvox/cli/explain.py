@@ -13,8 +13,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from panvox.cli import wording
-from panvox.cli.figures import percent, plural
 from panvox.cli.text import one_line, shorten
+from panvox.figures import percent, plural
 from panvox.messages import Identity, Outcome
 from panvox.verdicts import Filtered, Verdict, Vote
 

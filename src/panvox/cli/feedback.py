@@ -11,11 +11,11 @@ from rich.text import Text
 import panvox
 from panvox.cli import outlet
 from panvox.cli.exits import Exit
-from panvox.cli.figures import percent, plural
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
 from panvox.cli.text import clean, json_line, one_line
 from panvox.cli.wording import told
+from panvox.figures import percent, plural
 
 if TYPE_CHECKING:  # the session brings the store when it opens one
     from panvox.compose.feedback import Heeded

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len
 from rich.text import Text
 
-from panvox.cli.figures import plural
+from panvox.figures import plural
 from panvox.plain_text import one_line
 from panvox.review.findings import Findings, Issue, Severity
 from panvox.review.findings.telling import agreement, place_of

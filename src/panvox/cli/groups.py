@@ -8,9 +8,9 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from panvox.cli.figures import percent, plural
 from panvox.cli.text import clean, one_line
 from panvox.cli.wording import cut_name, few_alike, fit, flowed, names, some_names, supporters
+from panvox.figures import percent, plural
 from panvox.messages import Outcome
 from panvox.verdicts import Group, Verdict
 

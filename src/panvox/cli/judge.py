@@ -14,7 +14,6 @@ from rich.text import Text
 import panvox
 from panvox.cli import outlet, report
 from panvox.cli.exits import Exit
-from panvox.cli.figures import percent, plural
 from panvox.cli.judging_options import Judges, Synthesist, judging_of
 from panvox.cli.options import SettingsFile, load_settings, warn
 from panvox.cli.process import run
@@ -22,6 +21,7 @@ from panvox.cli.text import json_line, one_line
 from panvox.compose.judging import Judging
 from panvox.curation import Curator, Expect, Method, Rules
 from panvox.errors import UsageError
+from panvox.figures import percent, plural
 from panvox.settings import Settings
 from panvox.verdicts import Verdict
 

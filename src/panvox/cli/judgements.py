@@ -9,9 +9,9 @@ from rich.console import Group as Stack
 from rich.console import RenderableType
 from rich.text import Text
 
-from panvox.cli.figures import money, percent, plural
 from panvox.cli.text import clean, one_line, shorten
 from panvox.curation.judging.synthesis import marker
+from panvox.figures import money, percent, plural
 from panvox.verdicts import Judgement, Sentence, Synthesis, Verdict
 
 DISSENT_SHOWN = 6

@@ -15,7 +15,6 @@ from rich.text import Text
 from panvox.cli import outlet
 from panvox.cli.columns import Cell, Column
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural
 from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings, warn
 from panvox.cli.process import run
@@ -23,6 +22,7 @@ from panvox.cli.terminal import Awaited
 from panvox.cli.text import json_line, one_line
 from panvox.compose.keys import NamedKey, key_warnings, named_keys
 from panvox.errors import UsageError
+from panvox.figures import plural
 from panvox.keys import utc_now
 from panvox.keys.key import WARNED_AHEAD
 from panvox.settings import Settings

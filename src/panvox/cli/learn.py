@@ -13,7 +13,6 @@ from cyclopts import Parameter
 import panvox
 from panvox.cli.evaluation_options import Counting, Labels, Seed, parse_kind, parse_labels
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
 from panvox.cli.text import one_line
@@ -25,6 +24,7 @@ from panvox.evaluation.learning import Lesson, weights_from, with_labels
 from panvox.evaluation.published import published_strength
 from panvox.evaluation.runs import lesson_of
 from panvox.evaluation.weights_file import save_weights
+from panvox.figures import plural
 from panvox.messages import Identity
 from panvox.settings import Settings
 from panvox.settings.places import weights_file

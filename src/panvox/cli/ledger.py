@@ -10,10 +10,10 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from panvox.cli.figures import money, plural, seconds
 from panvox.cli.text import one_line
 from panvox.cli.wording import NAMES_SHOWN, names
 from panvox.engine.panel import total_usage
+from panvox.figures import money, plural, seconds
 from panvox.messages import Outcome, State
 from panvox.verdicts import Filtered
 

@@ -16,11 +16,11 @@ from cyclopts import App, Parameter
 from panvox.catalog.sources import sources
 from panvox.cli.columns import Column
 from panvox.cli.exits import Exit
-from panvox.cli.figures import age, plural
 from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings, warn
 from panvox.cli.text import json_line, one_line
 from panvox.errors import PanvoxError, UsageError
+from panvox.figures import age, plural
 from panvox.limits.configured import Configured, limits_of
 from panvox.limits.learning import Learning
 from panvox.limits.learnt_file import Known, LearntFile

@@ -13,9 +13,9 @@ import msgspec
 from panvox.catalog.entries import Entry, Life, Probe, Record
 from panvox.catalog.selection.conditions import NUMBERS
 from panvox.cli.columns import Cell, Column
-from panvox.cli.figures import age, seconds, short
 from panvox.cli.text import json_line, one_line
 from panvox.errors import UsageError
+from panvox.figures import age, seconds, short
 
 Rows = Iterable[Sequence[str | Cell]]
 

@@ -21,8 +21,8 @@ from rich.text import Text
 
 from panvox.cli import wording
 from panvox.cli.board import Board, Row
-from panvox.cli.figures import money, percent, plural, seconds, short, votes
 from panvox.cli.text import json_line, one_line, shorten
+from panvox.figures import money, percent, plural, seconds, short, votes
 from panvox.messages import MemberEnded, MemberWaiting, Note, RunEvent, State
 from panvox.verdicts import Verdict
 

@@ -18,11 +18,11 @@ from panvox.cli import listing, terminal
 from panvox.cli.catalogue import NONE_FOUND, found
 from panvox.cli.columns import Cell, Column, styled
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural
 from panvox.cli.models import Json, Refresh, Selection, chosen, table
 from panvox.cli.options import SettingsFile, load_settings, warn
 from panvox.cli.text import json_line, one_line
 from panvox.errors import UsageError
+from panvox.figures import plural
 
 # --- show --------------------------------------------------------------------------------------------
 

@@ -18,10 +18,10 @@ from panvox.catalog.selection import Explanation, explain, select
 from panvox.cli import columns, listing, pager, terminal
 from panvox.cli.catalogue import NONE_FOUND, Found, found, told_age
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural
 from panvox.cli.options import SettingsFile, warn
 from panvox.cli.text import json_line, one_line
 from panvox.errors import SelectionError, UsageError
+from panvox.figures import plural
 
 app = App(
     name="models",

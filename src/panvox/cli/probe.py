@@ -14,13 +14,13 @@ from panvox.cli import listing, terminal
 from panvox.cli.catalogue import found
 from panvox.cli.columns import styled
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural
 from panvox.cli.models import Json, Selection, chosen
 from panvox.cli.options import SettingsFile, load_settings, warn, without_store
 from panvox.cli.process import run
 from panvox.cli.terminal import Awaited
 from panvox.cli.text import json_line, one_line
 from panvox.errors import UsageError
+from panvox.figures import plural
 from panvox.messages import Outcome
 
 

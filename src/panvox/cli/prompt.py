@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from panvox.cli.figures import size
 from panvox.errors import PromptError
+from panvox.figures import size
 
 PATIENCE = 2.0
 """Seconds of silence on standard input after which a person is told what is being waited for."""

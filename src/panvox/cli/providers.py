@@ -16,10 +16,10 @@ from panvox.catalog.sources import Source, sources
 from panvox.cli.catalogue import NONE_FOUND, found
 from panvox.cli.columns import Cell, Column
 from panvox.cli.exits import Exit
-from panvox.cli.figures import age, plural
 from panvox.cli.models import Json, Refresh, table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.text import json_line, one_line
+from panvox.figures import age, plural
 from panvox.settings import VENDORS, Vendor
 
 

@@ -15,7 +15,6 @@ from rich.text import Text
 from panvox.cli import judgements, wording
 from panvox.cli.board import Board
 from panvox.cli.explain import votes_table
-from panvox.cli.figures import plural, seconds
 from panvox.cli.groups import best_five, dissent, groups_table
 from panvox.cli.ledger import filtered_out, ledger, used, word
 from panvox.cli.outlet import show
@@ -23,6 +22,7 @@ from panvox.cli.text import clean, one_line
 from panvox.cli.wrapping import wrapped
 from panvox.curation import Curator
 from panvox.engine.stopping import UNNEEDED
+from panvox.figures import plural, seconds
 from panvox.messages import Identity, Outcome, State
 from panvox.verdicts import Feedback, Verdict
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from panvox.cli import columns, outlet, terminal
 from panvox.cli.columns import Column
-from panvox.cli.figures import money, plural, seconds, short, size
 from panvox.cli.text import json_line, one_line
 from panvox.cli.wrapping import wrapped
+from panvox.figures import money, plural, seconds, short, size
 from panvox.review.planning import Plan, PlannedModel, reasons
 
 if TYPE_CHECKING:

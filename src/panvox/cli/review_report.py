@@ -16,13 +16,13 @@ from rich.text import Text
 
 from panvox.cli import judgements, outlet
 from panvox.cli.board import Board
-from panvox.cli.figures import plural, seconds
 from panvox.cli.findings import findings_lines
 from panvox.cli.ledger import used, word
 from panvox.cli.outlet import show
 from panvox.cli.text import json_line, one_line
 from panvox.cli.wording import fit, names
 from panvox.compose.review import ReviewTurn
+from panvox.figures import plural, seconds
 from panvox.messages import Attempt, Outcome, State
 from panvox.review.findings import Findings
 from panvox.verdicts import Verdict

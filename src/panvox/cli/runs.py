@@ -15,12 +15,12 @@ from rich.text import Text
 import panvox
 from panvox.cli import outlet, report
 from panvox.cli.exits import Exit
-from panvox.cli.figures import money, plural, seconds
 from panvox.cli.ledger import word
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.process import run
 from panvox.cli.text import clean, json_line, one_line
 from panvox.errors import SelectionError, UsageError
+from panvox.figures import money, plural, seconds
 from panvox.messages import Attempt, Outcome
 from panvox.settings import Settings
 

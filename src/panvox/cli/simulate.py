@@ -17,9 +17,9 @@ from cyclopts import Parameter
 from panvox.catalog.cache import Lists
 from panvox.catalog.index import Door
 from panvox.cli.exits import Exit
-from panvox.cli.figures import plural, seconds
 from panvox.cli.process import Interrupts, run
 from panvox.errors import UsageError
+from panvox.figures import plural, seconds
 from panvox.settings import FILE_NAME
 from panvox.settings.places import catalogue_folder
 from panvox.simulator import (

@@ -12,7 +12,6 @@ from cyclopts import App, Parameter
 
 from panvox.cli.columns import Column
 from panvox.cli.exits import Exit
-from panvox.cli.figures import percent, plural
 from panvox.cli.models import Json, table
 from panvox.cli.options import SettingsFile, load_settings
 from panvox.cli.text import json_line, one_line
@@ -27,6 +26,7 @@ from panvox.evaluation.weights_file import (
     reset_weights,
     save_weights,
 )
+from panvox.figures import percent, plural
 from panvox.settings.places import weights_file
 
 app = App(

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from panvox.cli.figures import money, percent, plural, seconds, votes
 from panvox.cli.text import one_line, shorten
+from panvox.figures import money, percent, plural, seconds, votes
 from panvox.verdicts import Feedback, Group, Outlook, Saved, Verdict
 
 NAMES_SHOWN = 3
